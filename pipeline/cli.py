@@ -1,0 +1,117 @@
+"""The `corpus` command. Each command is a thin face of a function; errors that a user can mend are one message and exit status 2."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from configs.errors import CorpusError
+
+app = typer.Typer(
+    help="Raw Chinese and English text in; a clean, accounted-for pre-training corpus out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Argument(help="The run's YAML file.", show_default=False)]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The output folder of a run.", show_default=False)]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: stages.document_dedup.bands=20.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables.")]
+
+
+@app.command()
+def run(
+    config: Config,
+    overrides: Set = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan, start nothing.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another configuration's outputs in the same folder.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a corpus, or continue making it."""
+    from pipeline.config import load_run
+    from pipeline.plan import describe, make_plan
+
+    settings = load_run(config, tuple(overrides or ()))
+    if dry_run:
+        for line in describe(make_plan(settings)):
+            print(line)
+        return
+    from pipeline.run import run as run_corpus
+    from pipeline.summary import print_summary
+
+    summary = run_corpus(settings, overwrite, quiet)
+    if not quiet:
+        print_summary(summary)
+        _say_where(summary["output"], complete=bool(summary.get("already_complete")))
+
+
+@app.command()
+def select(
+    run_folder: Run,
+    output: Annotated[str, typer.Option("--output", help="A new folder for the corpus that this selection makes.")],
+    overrides: Set = None,
+    quiet: Quiet = False,
+) -> None:
+    """Decide again with other thresholds, takedown lists or duplicate policy, from saved scores, in seconds."""
+    from pipeline.run import select as select_again
+    from pipeline.summary import print_summary
+
+    summary = select_again(run_folder, output, tuple(overrides or ()), quiet)
+    if not quiet:
+        print_summary(summary)
+        _say_where(summary["output"], complete=False)
+
+
+@app.command()
+def explain(run_folder: Run, document_id: Annotated[str, typer.Argument(metavar="ID", show_default=False)]) -> None:
+    """Tell one document's story: where it came from, its signals, its reasons, and a diff against what it duplicates."""
+    from pipeline.explain import print_story
+
+    print_story(run_folder, document_id)
+
+
+@app.command()
+def export(
+    run_folder: Run,
+    output: Annotated[str, typer.Option("--output", help="A new folder for the files.")],
+    layout: Annotated[str, typer.Option("--format", help="jsonl (zstd JSON lines) or baichuan-7b (one document per line).")] = "jsonl",
+    files: Annotated[int, typer.Option("--files", help="Number of files; for baichuan-7b a multiple of the number of ranks.")] = 8,
+) -> None:
+    """Write a corpus in another layout."""
+    from pipeline.writers import export_corpus
+
+    written = export_corpus(run_folder, output, layout, files)
+    print(f"{written:,} documents in {files} files in {output}/")
+
+
+def _say_where(folder: str, complete: bool) -> None:
+    if complete:
+        print(f"{folder}: this run was already complete; nothing was done again")
+    print(f"corpus   {folder}/corpus/*.parquet")
+    print(f"rejected {folder}/rejected/*.parquet   text and reasons of what was dropped")
+    print(f"ledger   {folder}/ledger/*.parquet     every input document: signals, reasons, fate")
+    print(f"numbers  {folder}/summary.json")
+    print(f"one document's story: corpus explain {folder} ID")
+
+
+def main() -> None:
+    """Entry point of `corpus`."""
+    try:
+        app(standalone_mode=True)
+    except CorpusError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; what is done is kept: run the same command again to continue", file=sys.stderr)
+        sys.exit(130)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+if __name__ == "__main__":
+    main()

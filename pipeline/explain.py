@@ -1,0 +1,104 @@
+"""One document's story, from the ledger: origin, fate, every reason with the score behind it, and what it duplicates."""
+
+import difflib
+from typing import Any
+
+import pyarrow.dataset as ds
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from configs.errors import InputError
+from pipeline import storage
+from pipeline.output import LEDGER
+
+
+def story(run_folder: str, document_id: str) -> dict[str, Any]:
+    """The ledger row of a document, with `text`, and `partner_text` where it duplicates another; texts may be `None` if not kept.
+
+    Raises `InputError` for a folder that is no run and for an id that is not in its ledger.
+    """
+    row = _row(run_folder, "ledger", document_id)
+    if row is None:
+        raise InputError(f"{run_folder}: no document '{document_id}' in the ledger; ids made by us look like source/path#record")
+    row["text"] = _text(run_folder, document_id)
+    row["partner_text"] = _text(run_folder, row["duplicate_of"]) if row["duplicate_of"] else None
+    return row
+
+
+def _dataset(run_folder: str, part: str) -> ds.Dataset:
+    folder = storage.join(run_folder, part)
+    names = sorted(storage.list_names(folder))
+    if not names:
+        raise InputError(f"{run_folder}: no finished run; {part}/ is empty or missing")
+    filesystem, path = storage.filesystem(folder)
+    return ds.dataset([f"{path}/{name}" for name in names if name.endswith(".parquet")], filesystem=filesystem, format="parquet")
+
+
+def _row(run_folder: str, part: str, document_id: str) -> dict[str, Any] | None:
+    rows = _dataset(run_folder, part).to_table(filter=ds.field("id") == document_id).to_pylist()
+    return rows[0] if rows else None
+
+
+def _text(run_folder: str, document_id: str) -> str | None:
+    for part in ("corpus", "rejected"):
+        if (row := _row(run_folder, part, document_id)) is not None:
+            text: str | None = row["text"]
+            return text
+    return None
+
+
+def print_story(run_folder: str, document_id: str, console: Console | None = None) -> None:
+    """Print the story, with a side-by-side diff against the document that this one duplicates."""
+    console = console or Console()
+    row = story(run_folder, document_id)
+    place = f"{row['source']}: {row['path']}:{row['record']}"
+    console.print(Text.assemble((document_id, "bold"), f"   {place}   domain {row['domain']}, language {row['lang']}"))
+    style = "green" if row["fate"] == "kept" else "red"
+    console.print(Text.assemble("fate: ", (row["fate"], style), f"   reasons: {', '.join(row['reasons']) or 'none'}"))
+    if row["fault_detail"]:
+        console.print(f"fault: {row['fault_detail']}", markup=False)
+    if row["duplicate_of"]:
+        console.print(f"duplicate of {row['duplicate_of']} (similarity {row['similarity']:.3f})", markup=False)
+    console.print(f"cluster of {row['cluster_size']} documents")
+    signals = Table(title="signals", title_justify="left")
+    signals.add_column("signal")
+    signals.add_column("value", justify="right")
+    for name, value in row.items():
+        if name not in (*LEDGER, "text", "partner_text"):
+            shown = f"{value:.4f}" if isinstance(value, float) else value.hex() if isinstance(value, bytes) else str(value)
+            signals.add_row(name, shown, style="red" if name in row["reasons"] else "")
+    console.print(signals)
+    if row["text"] is None:
+        console.print("its text was not kept (rejected.text)")
+    elif row["partner_text"] is not None:
+        console.print(side_by_side(row["text"], row["partner_text"], document_id, row["duplicate_of"]))
+    else:
+        console.print(Text(row["text"]))
+
+
+def side_by_side(left: str, right: str, left_title: str, right_title: str) -> Table:
+    """Two texts line against line, with the characters that differ marked; equal stretches of more than six lines are folded."""
+    table = Table(show_lines=False, expand=True)
+    table.add_column(Text(left_title))
+    table.add_column(Text(right_title))
+    a, b = left.splitlines() or [""], right.splitlines() or [""]
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if tag == "equal" and i2 - i1 > 6:
+            table.add_row(a[i1], b[j1])
+            table.add_row(f"… {i2 - i1 - 2} equal lines …", "", style="dim")
+            table.add_row(a[i2 - 1], b[j2 - 1])
+            continue
+        for offset in range(max(i2 - i1, j2 - j1)):
+            one = a[i1 + offset] if i1 + offset < i2 else ""
+            two = b[j1 + offset] if j1 + offset < j2 else ""
+            table.add_row(*((Text(one), Text(two)) if tag == "equal" else _marked(one, two)))
+    return table
+
+
+def _marked(one: str, two: str) -> tuple[Text, Text]:
+    left, right = Text(), Text()
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
+        left.append(one[i1:i2], None if tag == "equal" else "bold red")
+        right.append(two[j1:j2], None if tag == "equal" else "bold green")
+    return left, right

@@ -1,0 +1,68 @@
+"""What is done is known by name: a unit of work writes files whose names are hashes of all that they depend on.
+
+A unit's key covers the identity of its input (URI, size, time or etag, range), the settings that its columns depend on, the same of
+all stages before it, the sources of our kernels and readers, the versions of the libraries that compute, and the content of the model
+and rule files. So there is no list to keep in step with the files: a unit is done if its statistics file, written last, exists. A
+killed run leaves temporary files only, and a changed setting finds no file under its new name. Rejected: a manifest file appended to
+by the driver; it was one more thing to be torn by a kill between the data and the list.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pipeline import storage
+
+_COMPUTES = ("datasketch", "numba", "numpy", "orjson", "pyarrow", "resiliparse", "fastwarc", "xxhash")
+"""Distributions whose version can change a byte of an intermediate."""
+
+
+def identity(*parts: Any) -> str:
+    """16 hexadecimal digits that stand for JSON-like values; equal for equal values on any machine."""
+    canonical = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+@cache
+def code_identity() -> str:
+    """Stands for what computes: the sources of `stages/` and of the readers and passes, and the versions of the libraries under them."""
+    root = Path(__file__).parent
+    passes = [root / name for name in ("arrow_files.py", "local.py", "duplicates.py", "judge.py")]
+    files = sorted([*(root.parent / "stages").rglob("*.py"), *(root / "readers").glob("*.py"), *passes])
+    sources = {str(f.relative_to(root.parent)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    return identity(sources, {name: metadata.version(name) for name in _COMPUTES})
+
+
+def file_identity(path: Path) -> str:
+    """Hash of a model or rule file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()[:16]
+
+
+class Units:
+    """The done units of one phase: `<folder>/<unit>.json` holds the statistics of a unit whose data files are complete."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def done(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Statistics by key of those units that are done."""
+        names = storage.list_names(self.folder)
+        return {key: orjson.loads(storage.read_bytes(self.statistics_uri(key))) for key in keys if f"{key}.json" in names}
+
+    def statistics_uri(self, key: str) -> str:
+        """Where the statistics of a unit stand; written after its data."""
+        return storage.join(self.folder, f"{key}.json")
+
+    def finish(self, key: str, statistics: dict[str, Any]) -> None:
+        """Commit a unit: from now on it is done."""
+        storage.write_bytes(self.statistics_uri(key), orjson.dumps(statistics, option=orjson.OPT_SORT_KEYS))

@@ -1,0 +1,159 @@
+"""Select and write: the last pass over each shard makes one file each of corpus, rejected and ledger.
+
+The file number is the shard number, so the same input gives the same files whoever writes them, and a killed run leaves either a whole
+file or none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import xxhash
+
+from pipeline import arrow_files, judge, storage
+from pipeline.config import Rejected
+from pipeline.duplicates import Exchange
+from pipeline.judge import Mask, Shard, Verdicts
+from stages.dedup.survivors import EXACT, NEAR
+from stages.schema import DOCUMENT
+from stages.select import Select
+from stages.stage import Stage
+
+CORPUS = ("id", "text", "source", "domain", "lang", "url", "licence", "meta", "num_chars", "num_bytes", "content_hash", "cluster_size")
+REJECTED = (
+    ("id", "text", "reasons", "duplicate_of", "similarity", "cluster_size", "source", "domain", "lang", "url", "licence", "meta")
+    + ("path", "record", "num_chars", "num_bytes", "content_hash", "fault_detail", "raw")
+)  # fmt: skip
+LEDGER = (
+    ("id", "source", "domain", "lang", "fate", "reasons", "duplicate_of", "similarity", "cluster_size", "path", "record")
+    + ("repeated_id", "url", "licence", "fault_detail")
+)  # fmt: skip
+"""The ledger's first columns; those that the stages added follow."""
+
+
+@dataclass(frozen=True)
+class WriteWork:
+    """A shard and all that was found out about its documents."""
+
+    shard: Shard
+    stages: tuple[Stage, ...]
+    ids: Exchange
+    survivors: Exchange | None
+    output: str
+    rejected: Rejected
+
+
+def write(work: WriteWork) -> dict[str, Any]:
+    """Decide every document of the shard and write it where it belongs.
+
+    Reports counts by language, reason and stage; see `_counts`. Asserts that each document is kept or rejected, never both.
+    """
+    shard = work.shard
+    columns = shard.columns()
+    ids, repeated = judge.final_ids(columns, work.ids.answered(shard.index))
+    columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
+    columns, kind = _with_duplicates(columns, work.survivors.answered(shard.index) if work.survivors else None)
+    verdicts = _with_duplicate_reasons(judge.verdicts(work.stages, columns), work.stages, kind)
+    rejected = judge.any_reason(verdicts, shard.num_rows)
+    columns = columns.append_column("reasons", judge.reason_lists(verdicts, shard.num_rows))
+    columns = columns.append_column("fate", pa.array(np.where(rejected, "rejected", "kept"), pa.string()))
+    columns = columns.append_column("repeated_id", pa.array(repeated))
+
+    heavy = arrow_files.read_table(shard.uri, ["text", "meta", "raw"])
+    full = columns
+    for name in heavy.column_names:
+        full = full.append_column(name, heavy[name])
+    kept_rows = full.filter(pa.array(~rejected)).select(CORPUS)
+    rejected_rows = _thinned(full.filter(pa.array(rejected)).select(REJECTED), work.rejected)
+    assert kept_rows.num_rows + rejected_rows.num_rows == shard.num_rows
+    signals = [name for name in columns.column_names if name not in LEDGER and name not in DOCUMENT.names]
+    part = f"part-{shard.index:06d}.parquet"
+    write_parquet(storage.join(work.output, "corpus", part), kept_rows)
+    write_parquet(storage.join(work.output, "rejected", part), rejected_rows)
+    write_parquet(storage.join(work.output, "ledger", part), columns.select([*LEDGER, *signals]))
+    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages])
+
+
+def _with_duplicates(columns: pa.Table, answers: pa.Table | None) -> tuple[pa.Table, npt.NDArray[np.int8]]:
+    """Add `duplicate_of`, `similarity`, `cluster_size`; the kind of each row: `EXACT` and `NEAR` bits, or 0."""
+    num_rows = columns.num_rows
+    kind, size = np.zeros(num_rows, np.int8), np.ones(num_rows, np.int64)
+    partner, similarity = pa.nulls(num_rows, pa.string()), pa.nulls(num_rows, pa.float64())
+    if answers is not None and answers.num_rows:
+        rows = answers["row"].to_numpy()
+        kind[rows] = answers["kind"].to_numpy()
+        size[rows] = answers["cluster_size"].to_numpy()
+        position = np.full(num_rows, -1, np.int64)
+        position[rows] = np.arange(len(rows))
+        where = pa.array(position, mask=position < 0)
+        partner, similarity = answers["duplicate_of"].take(where), answers["similarity"].take(where)
+    for name, values in (("duplicate_of", partner), ("similarity", similarity), ("cluster_size", pa.array(size))):
+        columns = columns.append_column(name, values)
+    return columns, kind
+
+
+def _with_duplicate_reasons(verdicts: Verdicts, stages: Sequence[Stage], kind: npt.NDArray[np.int8]) -> Verdicts:
+    """Duplicates are reasons of the stage that found them, unless `select` keeps duplicates."""
+    if any(isinstance(stage, Select) and stage.duplicates == "keep_with_count" for stage in stages):
+        return verdicts
+    found = {"exact_dedup": ("exact_duplicate", EXACT), "document_dedup": ("near_duplicate", NEAR)}
+    for key, (reason, bit) in found.items():
+        if (mask := kind & bit != 0).any():
+            verdicts[key] = {**verdicts[key], reason: mask}
+    return verdicts
+
+
+def _thinned(rows: pa.Table, rejected: Rejected) -> pa.Table:
+    """Rejected rows with the texts that the setting keeps; null for the others."""
+    if rejected.text == "all":
+        return rows
+    share = rejected.sample_share if rejected.text == "sample" else 0.0
+    limit = int(share * (1 << 64))
+    keep = pa.array([xxhash.xxh3_64_intdigest(i) < limit for i in rows["id"].to_pylist()], pa.bool_())
+    text = pc.if_else(keep, rows["text"], pa.scalar(None, pa.large_string()))
+    raw = pc.if_else(keep, rows["raw"], pa.scalar(None, pa.large_binary()))
+    rows = rows.set_column(rows.schema.get_field_index("text"), pa.field("text", pa.large_string()), text)
+    return rows.set_column(rows.schema.get_field_index("raw"), "raw", raw)
+
+
+def write_parquet(uri: str, table: pa.Table) -> None:
+    """One row group, zstd; the bytes depend on the rows alone."""
+    with storage.committed(uri) as file:
+        pq.write_table(table.combine_chunks(), file, compression="zstd", row_group_size=max(1, table.num_rows), store_schema=True)
+
+
+def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequence[str]) -> dict[str, Any]:
+    """Counts of this shard by language, each `[documents, characters, bytes]`.
+
+    `{"documents": n, "by_language": {lang: {"input", "kept", "left": {stage: ...}, "reasons": {reason: ...}}}}`, where `left` is what no
+    stage up to and including this one spoke against: the waterfall.
+    """
+    sizes = np.stack([np.ones(columns.num_rows, np.int64), columns["num_chars"].to_numpy(), columns["num_bytes"].to_numpy()], axis=1)
+    left = np.ones(columns.num_rows, np.bool_)
+    after: dict[str, Mask] = {}
+    for key in ("read", *order):
+        for mask in verdicts.get(key, {}).values():
+            left = left & ~mask
+        after[key] = left
+    languages = columns["lang"].to_numpy(zero_copy_only=False)
+    by_language = {}
+    for lang in sorted(set(languages.tolist()), key=str):
+        here = languages == lang
+
+        def total(mask: Mask, here: npt.NDArray[np.bool_] = here) -> list[int]:
+            return [int(n) for n in sizes[here & mask].sum(axis=0)]
+
+        reasons = {reason: total(mask) for found in verdicts.values() for reason, mask in found.items() if (mask & here).any()}
+        by_language[str(lang)] = {
+            "input": total(np.ones(len(here), np.bool_)),
+            "kept": total(~rejected),
+            "left": {key: total(mask) for key, mask in after.items()},
+            "reasons": reasons,
+        }
+    source = columns["source"][0].as_py() if columns.num_rows else None
+    return {"documents": columns.num_rows, "bytes": int(sizes[:, 2].sum()), "source": source, "by_language": by_language}

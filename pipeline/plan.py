@@ -1,0 +1,184 @@
+"""What a run will do, checked and said before anything starts.
+
+Planning completes the stages, folds their schemas, looks for every file that a setting names, and refuses a run that cannot fit its
+memory. It reads no document. `corpus run --dry-run` prints it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+from configs.errors import ConfigError, RunError
+from configs.loader import find_file
+from pipeline import storage
+from pipeline.config import RunConfig, Source, as_settings
+from pipeline.judge import HEAVY
+from pipeline.manifest import code_identity, file_identity, identity
+from pipeline.splits import list_inputs
+from pipeline.storage import FileInfo
+from stages.dedup.stage import DocumentDedup, ExactDedup
+from stages.measure import Measure
+from stages.schema import DOCUMENT
+from stages.select import Select
+from stages.stage import Stage, fold_schemas
+
+WORKER_BYTES = 450_000_000
+"""A worker with our kernels and libraries loaded, before it holds a document (measured: docs/engine.md)."""
+SPLIT_FACTOR = 14
+"""Peak bytes of a worker per byte of split, above `WORKER_BYTES` (measured: docs/engine.md)."""
+DOCUMENT_FACTOR = 12
+"""The same per byte of the longest document that a source admits."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that can start."""
+
+    config: RunConfig
+    stages: tuple[Stage, ...]
+    inputs: list[tuple[Source, list[FileInfo]]]
+
+    @property
+    def work(self) -> str:
+        """Folder of the intermediates."""
+        return self.config.engine.work or storage.join(self.config.output, "work")
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns of a shard."""
+        return fold_schemas(self.stages)
+
+    @cached_property
+    def local_identity(self) -> str:
+        """Stands for all that shards depend on, but their input."""
+        computed = [[s.key, s.computed_by(), [file_identity(find_file(f)) for f in s.model_files()]] for s in self.stages]
+        return identity(code_identity(), computed)
+
+    @cached_property
+    def select_identity(self) -> str:
+        """Stands for all that decisions depend on, but the shards."""
+        files = {f: file_identity(find_file(f)) for s in self.stages for f in s.files()}
+        return identity(self.local_identity, [as_settings(s) for s in self.stages], files, as_settings(self.config.rejected))
+
+    @cached_property
+    def input_identity(self) -> str:
+        """Stands for the input files as they are now."""
+        return identity([[s.name, [(f.relative, f.fingerprint) for f in files]] for s, files in self.inputs])
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of all input files as they lie."""
+        return sum(file.size for _, files in self.inputs for file in files)
+
+    def stage(self, kind: type[Stage]) -> Stage | None:
+        """The stage of this class, if the run has it."""
+        return next((stage for stage in self.stages if isinstance(stage, kind)), None)
+
+
+def complete_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The stages of a run with those that every run has: `measure` once the text is final, `select` at the end."""
+    keys = [stage.key for stage in stages]
+    if "normalize" in keys[1:]:
+        raise ConfigError(f"stages[{keys.index('normalize')}].normalize: stands after '{keys[0]}', which reads the text; put it first")
+    if "select" in keys[:-1]:
+        later = keys[keys.index("select") + 1]
+        raise ConfigError(f"stages[{keys.index('select')}].select: '{later}' stands after it; select reads all the others: put it last")
+    if "measure" not in keys:
+        first = 1 if keys[:1] == ["normalize"] else 0
+        stages = (*stages[:first], Measure(), *stages[first:])
+    return stages if "select" in keys else (*stages, Select())
+
+
+def check_stages(stages: tuple[Stage, ...]) -> None:
+    """Every column that a stage reads exists before it, and every file that it names exists. Raises `ConfigError`."""
+    known = set(DOCUMENT.names)
+    for number, stage in enumerate(stages):
+        for name in stage.reads:
+            if name not in known:
+                raise ConfigError(
+                    f"stages[{number}].{stage.key}: needs the column '{name}', which no stage before it adds; known are: "
+                    + ", ".join(sorted(known))
+                )
+        for file in stage.files():
+            if not find_file(file).is_file():
+                raise ConfigError(f"stages[{number}].{stage.key}: no such file '{file}', looked for here and in configs/")
+        known |= {field.name for field in stage.adds()}
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Check a run and list its input. Raises `ConfigError`, `InputError` or `RunError`."""
+    stages = complete_stages(config.stages)
+    check_stages(stages)
+    _check_memory(config)
+    return Plan(config, stages, list_inputs(config))
+
+
+def _check_memory(config: RunConfig) -> None:
+    engine = config.engine
+    split = WORKER_BYTES + SPLIT_FACTOR * engine.split_bytes
+    if split > engine.memory_per_worker:
+        fits = max(0, engine.memory_per_worker - WORKER_BYTES) // SPLIT_FACTOR
+        raise RunError(
+            f"engine.memory_per_worker: got {engine.memory_per_worker:,} bytes; a split of {engine.split_bytes:,} bytes needs about "
+            f"{split:,}: raise it, or set engine.split_bytes to at most {fits:,}"
+        )
+    for source in config.sources:
+        need = WORKER_BYTES + DOCUMENT_FACTOR * source.max_document_bytes
+        if need > engine.memory_per_worker:
+            raise RunError(
+                f"sources.{source.name}.max_document_bytes: a document of {source.max_document_bytes:,} bytes needs about {need:,} bytes, "
+                f"but engine.memory_per_worker is {engine.memory_per_worker:,}"
+            )
+
+
+def num_partitions(row_bytes: float, memory_per_worker: int, num_shards: int) -> int:
+    """How many partitions keep a reduce task, which holds its rows about five times, within half of a worker's memory.
+
+    Also enough of them to keep many workers busy. Depends on input and settings only, never on the number of workers.
+    """
+    needed = int(5 * row_bytes / (memory_per_worker / 2)) + 1
+    return max(needed, min(num_shards, 64))
+
+
+def describe(plan: Plan) -> Iterator[str]:
+    """The plan as lines of text."""
+    config = plan.config
+    size = estimated_text_bytes(plan)
+    num_splits = sum(max(1, -(-sum(_text_bytes(f) for f in files) // config.engine.split_bytes)) for _, files in plan.inputs if files)
+    documents = size // 1000
+    yield f"run '{config.name}': {len(plan.inputs)} sources -> {config.output}"
+    for source, files in plan.inputs:
+        yield f"  source {source.name:<24} {len(files):>7,} files {sum(f.size for f in files) / 1e6:>12,.1f} MB   {source.path}"
+    yield f"local pass, fused: read > {' > '.join(stage.key for stage in plan.stages if stage.adds())}"
+    yield f"  about {num_splits:,} splits of at most {config.engine.split_bytes / 1e6:,.1f} MB, one shard and one output file each"
+    yield from (f"  {stage.key}: {line}" for stage in plan.stages for line in stage.describe())
+    rounds = ["ids"]
+    rounds += ["exact copies"] if plan.stage(ExactDedup) else []
+    rounds += ["band buckets", "components", "verification"] if plan.stage(DocumentDedup) else []
+    yield f"corpus passes, through partitions on disk: {' > '.join(rounds)} > survivors"
+    yield "last pass: select > write"
+    yield "columns of a shard:"
+    for field in plan.schema:
+        yield f"  {field.name:<28} {field.type}{'' if field.name not in HEAVY else '   (not in the ledger)'}"
+    yield "outputs:"
+    for folder in ("corpus", "rejected", "ledger"):
+        yield f"  {storage.join(config.output, folder)}/part-*.parquet"
+    yield f"  {storage.join(config.output, 'summary.json')}, README.md (dataset card), run.json"
+    yield f"  {plan.work}/ (intermediates; `corpus select` reuses them)"
+    disk = size * (1.0 + 0.6 + 0.6) + documents * 16 * 32
+    workers = config.engine.workers or 2
+    yield (
+        f"estimate: {size / 1e6:,.0f} MB of text, {disk / 1e6:,.0f} MB of disk, {config.engine.memory_per_worker / 1e9:.1f} GB a worker, "
+        f"{size / 15e6 / workers:,.0f} s with {workers} workers at 15 MB/s each"
+    )
+
+
+def estimated_text_bytes(plan: Plan) -> int:
+    """Uncompressed input; compressed files are taken to hold four times their size."""
+    return sum(_text_bytes(file) for _, files in plan.inputs for file in files)
+
+
+def _text_bytes(file: FileInfo) -> int:
+    return file.size * (4 if file.relative.endswith((".gz", ".zst", ".bz2", ".parquet")) else 1)

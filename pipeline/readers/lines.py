@@ -1,0 +1,87 @@
+"""Lines of a byte range, so that one huge file is read by many workers: a line belongs to the range that holds its first byte.
+
+A range but the first starts reading one byte early and drops all up to the first newline; each reads on beyond its end until its
+last line is complete. Lines are streamed: never more than one read and one line of the record limit are held. What is longer is
+skipped while streaming.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pipeline import storage
+from pipeline.readers.piece import Piece
+from pipeline.storage import FileInfo
+from stages.schema import RAW_BYTES
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Line(NamedTuple):
+    """A line without its newline. Of a line longer than the limit, `data` has the first RAW_BYTES, and `too_long` is set."""
+
+    offset: int
+    data: bytes
+    too_long: bool
+
+
+def byte_ranges(file: FileInfo, kind: str, target_bytes: int) -> list[Piece]:
+    """Ranges of equal length, at most `target_bytes`; none for an empty file."""
+    count = -(-file.size // target_bytes)
+    bounds = [file.size * index // count for index in range(count)] + [file.size]
+    return [
+        Piece(file.uri, file.relative, kind, start, end, end - start, first_record=1 if start == 0 else None)
+        for start, end in zip(bounds, bounds[1:], strict=False)
+    ]
+
+
+def lines(piece: Piece, limit_bytes: int, *, until_bytes: int | None = None) -> Iterator[Line]:
+    """The lines whose first byte is in the piece, or before `until_bytes` if that is given.
+
+    A UTF-8 byte order mark at the start of the file is dropped. Raises `InputError` if the file cannot be read, or is shorter than
+    when it was listed.
+    """
+    end = piece.end if until_bytes is None else until_bytes
+    chunk_bytes = storage.chunk_bytes(piece.uri)
+    with storage.open_input(piece.uri) as file, storage.input_errors(piece.uri):
+        offset = max(piece.start - 1, 0)  # of the first byte that was not given out yet
+        file.seek(offset)
+        skipping = piece.start > 0  # the rest of a line of the range before
+        held: list[bytes] = []  # the beginning of a line that the next reads go on with
+        held_bytes = 0
+        while offset < end:
+            chunk = file.read(chunk_bytes)
+            if not chunk:
+                break
+            *complete, rest = chunk.split(b"\n")
+            for data in complete:
+                if skipping:
+                    skipping = False
+                elif held:
+                    first = _line(offset, [*held, data], held_bytes + len(data), limit_bytes, piece)
+                    yield first
+                    offset += held_bytes
+                    held, held_bytes = [], 0
+                else:
+                    yield _line(offset, [data], len(data), limit_bytes, piece)
+                offset += len(data) + 1
+                if offset >= end:
+                    return
+            if skipping:
+                offset += len(rest)
+            elif rest:
+                held_bytes += len(rest)
+                if held_bytes <= limit_bytes or sum(map(len, held)) < RAW_BYTES:
+                    held.append(rest)
+                else:
+                    del held[1:]
+        if held:
+            yield _line(offset, held, held_bytes, limit_bytes, piece)
+
+
+def _line(offset: int, parts: list[bytes], num_bytes: int, limit_bytes: int, piece: Piece) -> Line:
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    if num_bytes > limit_bytes:
+        return Line(offset, data[:RAW_BYTES], True)
+    if offset == 0 and piece.first_record == 1 and data.startswith(_BOM):
+        data = data[len(_BOM) :]
+    return Line(offset, data, False)

@@ -1,0 +1,120 @@
+"""Bands: which documents are worth comparing. Two documents whose signatures agree in all rows of one band become a candidate pair.
+
+A pair of similarity s agrees in a band of r rows with probability s^r, so in at least one of b bands with 1 - (1 - s^r)^b: an
+S-curve. 16 bands of 8 rows find s = .9 with probability .9999, .8 with .947 and .5 with .061; FineWeb-2's 14 x 8 find .8 with
+.924 (FIELD.md). A band hit is no proof: in templated text most are false, so `stages.dedup.verify` computes the true
+similarity of each pair, and generous bands cost time but no document.
+
+A bucket of m documents has m(m - 1)/2 pairs. Up to `bucket_limit` documents all are taken. Beyond, each member is paired with
+representatives (the 4 longest, and the 4 first in an order drawn from the content and the band key) and with the next one in that
+order: at most 9 m pairs. The order differs from band to band, so a member of a large cluster meets new partners in each; it depends
+on content alone, so a run over shuffled input proposes the same pairs. What that costs in recall was measured on the templates of
+`medicine_en`, see `docs/dedup.md`.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, vectorize
+
+REPRESENTATIVES = 4
+"""How many of the longest, and how many others, every member of a large bucket is compared with."""
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint64(0xFF51AFD7ED558CCD)
+_32 = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def band_keys(signatures: npt.NDArray[np.uint32], bands: int) -> npt.NDArray[np.uint64]:
+    """One key for each band, (n, bands): a hash of the band's number and its rows. `bands` divides the signature's length.
+
+    Keys of different bands differ, so that one partition of keys can hold all bands.
+    """
+    assert signatures.shape[1] % bands == 0, f"{bands} bands do not divide {signatures.shape[1]} permutations"
+    keys = np.empty((len(signatures), bands), np.uint64)
+    _band_keys(np.ascontiguousarray(signatures), keys)
+    return keys
+
+
+def detection_probability(similarity: float, bands: int, rows: int) -> float:
+    """The probability that a pair of this similarity becomes a candidate.
+
+    >>> round(detection_probability(0.8, bands=16, rows=8), 3)
+    0.947
+    """
+    return float(1 - (1 - similarity**rows) ** bands)
+
+
+def candidate_pairs(
+    keys: npt.NDArray[np.uint64],
+    docs: npt.NDArray[np.int64],
+    num_chars: npt.NDArray[np.int64],
+    content_hash: npt.NDArray[np.uint64],
+    bucket_limit: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Pairs worth verifying among the rows of one partition: left < right, unique, sorted, whatever the order of the rows.
+
+    A row is one band of one document. All rows of one key must be in the same partition; pairs that several partitions find are
+    the caller's to unite. `content_hash` should differ between documents: exact copies are grouped before.
+    """
+    unique_docs, position = np.unique(docs, return_inverse=True)
+    index = position.astype(np.uint64)
+    by_key = np.argsort(keys)
+    sorted_keys = keys[by_key]
+    first = np.flatnonzero(np.concatenate(([True], sorted_keys[1:] != sorted_keys[:-1]))[: len(keys)])
+    bounds = np.append(first, len(keys))
+    small = np.diff(bounds) <= bucket_limit
+    found = [_all_pairs(index[by_key], bounds[:-1][small], bounds[1:][small])]
+    for start, end in zip(bounds[:-1][~small].tolist(), bounds[1:][~small].tolist(), strict=True):
+        rows = by_key[start:end]
+        found.append(_representative_pairs(index[rows], num_chars[rows], content_hash[rows] ^ sorted_keys[start]))
+    pairs = np.unique(np.concatenate(found))
+    return unique_docs[(pairs >> _32).astype(np.int64)], unique_docs[(pairs & _LOW).astype(np.int64)]
+
+
+def _representative_pairs(
+    index: npt.NDArray[np.uint64], num_chars: npt.NDArray[np.int64], order: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint64]:
+    """Pairs within one large bucket."""
+    order = _mixed(order)
+    drawn = index[np.lexsort((index, order))]
+    longest = index[np.lexsort((index, order, -num_chars))]
+    representatives = np.concatenate((drawn[:REPRESENTATIVES], longest[:REPRESENTATIVES]))
+    left = np.concatenate((np.repeat(representatives, len(index)), drawn[:-1]))
+    right = np.concatenate((np.tile(index, len(representatives)), drawn[1:]))
+    different = left != right
+    left, right = left[different], right[different]
+    return np.asarray(np.minimum(left, right) << _32 | np.maximum(left, right))
+
+
+@njit(cache=True, nogil=True)
+def _all_pairs(index, starts, ends):  # type: ignore[no-untyped-def]
+    """Each pair of different documents of each bucket `index[start:end]`, as smaller << 32 | larger."""
+    sizes = ends - starts
+    pairs = np.empty((sizes * (sizes - 1) // 2).sum(), np.uint64)
+    count = 0
+    for bucket in range(len(starts)):
+        for i in range(starts[bucket], ends[bucket]):
+            for j in range(i + 1, ends[bucket]):
+                if index[i] != index[j]:
+                    pairs[count] = min(index[i], index[j]) << _32 | max(index[i], index[j])
+                    count += 1
+    return pairs[:count]
+
+
+@njit(cache=True, nogil=True)
+def _band_keys(signatures, keys):  # type: ignore[no-untyped-def]
+    rows = signatures.shape[1] // keys.shape[1]
+    for document in range(keys.shape[0]):
+        for band in range(keys.shape[1]):
+            key = _mixed(np.uint64(band + 1) * _STEP)
+            for row in range(band * rows, (band + 1) * rows):
+                key = _mixed((key ^ np.uint64(signatures[document, row])) * _STEP)
+            keys[document, band] = key
+
+
+@vectorize(["uint64(uint64)"], cache=True)
+def _mixed(value):  # type: ignore[no-untyped-def]
+    value ^= value >> _32
+    value *= _MIX
+    return value ^ (value >> _32)

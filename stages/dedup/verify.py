@@ -1,0 +1,74 @@
+"""Verification: the true Jaccard similarity of candidate pairs, so that no document is removed on a hash collision of bands.
+
+In templated text most band hits are false: without this step .21-.31 of removals had a similarity of at least .7 to the document
+that was kept (FIELD.md), with it all have at least `similarity`. Comparing signatures instead would be cheaper, but its standard
+error at 128 permutations is .035, so that it decides at random near the threshold; and the sets are needed only for documents that
+are in a candidate pair.
+
+A merge of two sorted sets without unpredictable branches: SPEED million hashes a second on one core.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+
+class Edges(NamedTuple):
+    """Pairs of similar documents: three arrays of one length."""
+
+    left: npt.NDArray[np.int64]
+    right: npt.NDArray[np.int64]
+    similarity: npt.NDArray[np.float64]
+
+
+def exact_jaccard(
+    offsets: npt.NDArray[np.int64],
+    hashes: npt.NDArray[np.uint64],
+    left_index: npt.NDArray[np.int64],
+    right_index: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Similarity of each pair of sets, (pairs,); set i is `hashes[offsets[i]:offsets[i + 1]]`, sorted and unique.
+
+    An empty set is similar to nothing: 0, also to another empty one.
+    """
+    similarity = np.empty(len(left_index), np.float64)
+    _jaccard(offsets, hashes, left_index, right_index, similarity)
+    return similarity
+
+
+def verified_edges(
+    offsets: npt.NDArray[np.int64],
+    hashes: npt.NDArray[np.uint64],
+    left_index: npt.NDArray[np.int64],
+    right_index: npt.NDArray[np.int64],
+    similarity: float,
+) -> Edges:
+    """The pairs whose true similarity is at least `similarity`, as indices of sets, in the order given.
+
+    Pairs of too different sizes are not compared: a Jaccard similarity never exceeds smaller size / larger size.
+    """
+    sizes = np.diff(offsets)
+    small = np.minimum(sizes[left_index], sizes[right_index])
+    large = np.maximum(sizes[left_index], sizes[right_index])
+    possible = (small > 0) & (small / np.maximum(large, 1) >= similarity)
+    left, right = left_index[possible], right_index[possible]
+    exact = exact_jaccard(offsets, hashes, left, right)
+    kept = exact >= similarity
+    return Edges(left[kept], right[kept], exact[kept])
+
+
+@njit(cache=True, nogil=True)
+def _jaccard(offsets, hashes, left_index, right_index, similarity):  # type: ignore[no-untyped-def]
+    for pair in range(len(left_index)):
+        i, left_end = offsets[left_index[pair]], offsets[left_index[pair] + 1]
+        j, right_end = offsets[right_index[pair]], offsets[right_index[pair] + 1]
+        total = left_end - i + right_end - j
+        shared = 0
+        while i < left_end and j < right_end:
+            a, b = hashes[i], hashes[j]
+            shared += a == b
+            i += a <= b
+            j += b <= a
+        similarity[pair] = shared / (total - shared) if total else 0.0
