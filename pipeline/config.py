@@ -1,5 +1,6 @@
 """A run, as its YAML says it: sources, stages in order, output, seed, engine."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -119,11 +120,15 @@ def load_run(path: str | Path, overrides: tuple[str, ...] = ()) -> RunConfig:
 def as_settings(value: Any) -> Any:
     """Dataclasses as plain mappings with `{key: settings}` for stages: what `run.yaml` and identities hold."""
     if isinstance(value, Stage):
-        return {value.key: {name: as_settings(getattr(value, name)) for name in value.__dataclass_fields__}}
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: as_settings(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {value.key: _fields(value)}
+    if dataclasses.is_dataclass(value):
+        return _fields(value)
     if isinstance(value, tuple | list):
         return [as_settings(item) for item in value]
     if isinstance(value, dict):
         return {str(key): as_settings(item) for key, item in value.items()}
     return value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: as_settings(getattr(value, field.name)) for field in dataclasses.fields(value)}

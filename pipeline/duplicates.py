@@ -158,7 +158,7 @@ def content_hashes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint64], npt
 
 
 def _hashes(texts: pa.Array) -> npt.NDArray[np.uint64]:
-    return np.fromiter((xxhash.xxh3_64_intdigest(text) for text in texts.to_pylist()), np.uint64, len(texts))
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, texts.cast(pa.binary()).to_pylist()), np.uint64, len(texts))
 
 
 # Reduce: every partition of the three rounds --------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def _thinned(rows: pa.Table, rejected: Rejected) -> pa.Table:
         return rows
     share = rejected.sample_share if rejected.text == "sample" else 0.0
     limit = int(share * (1 << 64))
-    keep = pa.array([xxhash.xxh3_64_intdigest(i) < limit for i in rows["id"].to_pylist()], pa.bool_())
+    keep = pa.array([xxhash.xxh3_64_intdigest(i) < limit for i in rows["id"].cast(pa.binary()).to_pylist()], pa.bool_())
     text = pc.if_else(keep, rows["text"], pa.scalar(None, pa.large_string()))
     raw = pc.if_else(keep, rows["raw"], pa.scalar(None, pa.large_binary()))
     rows = rows.set_column(rows.schema.get_field_index("text"), pa.field("text", pa.large_string()), text)
@@ -122,9 +122,11 @@ def _thinned(rows: pa.Table, rejected: Rejected) -> pa.Table:
 
 
 def write_parquet(uri: str, table: pa.Table) -> None:
-    """One row group, zstd; the bytes depend on the rows alone."""
+    """One row group, zstd; the bytes depend on the rows alone, and the schema on the run's stages alone."""
+    schema = pa.schema([pa.field(field.name, field.type) for field in table.schema])
+    table = pa.Table.from_arrays(table.combine_chunks().columns, schema=schema)
     with storage.committed(uri) as file:
-        pq.write_table(table.combine_chunks(), file, compression="zstd", row_group_size=max(1, table.num_rows), store_schema=True)
+        pq.write_table(table, file, compression="zstd", row_group_size=max(1, table.num_rows))
 
 
 def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequence[str]) -> dict[str, Any]:

@@ -113,16 +113,16 @@ class Runner:
         rounds = [r for r in (ids, contents, buckets) if r]
         folder = f"send-{identity([r.folder for r in rounds])}"
         self.phase("send", folder, duplicates.send, {str(s.index): duplicates.SendWork(s, ids, contents, buckets) for s in shards})
-        reduce: list[tuple[Exchange | None, Callable[[Any], Statistics]]] = [
-            (ids, duplicates.reduce_ids),
-            (contents, duplicates.reduce_contents),
-            (buckets, duplicates.reduce_bands),
+        reduce: list[tuple[str, Exchange | None, Callable[[Any], Statistics]]] = [
+            ("repeated ids", ids, duplicates.reduce_ids),
+            ("exact copies", contents, duplicates.reduce_contents),
+            ("band buckets", buckets, duplicates.reduce_bands),
         ]
-        for round_, function in reduce:
+        for name, round_, function in reduce:
             if round_:
                 limit = near.bucket_limit if near else 0
                 works = {str(p): duplicates.ReduceWork(round_, p, num_shards, limit) for p in range(round_.partitions)}
-                self.phase("reduce", _name(round_), function, works)
+                self.phase(name, _name(round_), function, works)
         if not (contents or buckets):
             return Found(shards, ids, None, None, None)
 

@@ -124,6 +124,8 @@ def pack(works: dict[str, OpenWork], opened: dict[str, dict[str, Any]]) -> list[
                     splits[-1] = Split(last.source, (*last.entries, entry), last.size + size, merged)
                 else:
                     splits.append(Split(work.source, (entry,), size, token))
+    if not splits:  # a run over empty files has one empty shard, so that its outputs have their schemas
+        splits = [Split(work.source, (), 0, identity("empty")) for work in list(works.values())[:1]]
     return splits
 
 

@@ -5,7 +5,7 @@ in the order of the configuration, as in Baichuan 2's figure: a document leaves 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -117,14 +117,15 @@ def _stage_speeds(annotated: Sequence[Mapping[str, Any]]) -> dict[str, dict[str,
 
 
 def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
-    keys: dict[str, tuple[str, Callable[[list[int]], int]]] = {
-        "repeated_ids": ("reduce", sum),
-        "candidate_pairs": ("components", sum),
-        "verified_pairs": ("verify", sum),
-        "largest_cluster": ("resolve", lambda sizes: max(sizes, default=1)),
+    def counts(phase: str, key: str) -> list[int]:
+        return [int(s.get(key, 0)) for s in statistics.get(phase, ())]
+
+    return {
+        "repeated_ids": sum(counts("repeated ids", "repeated_ids")),
+        "candidate_pairs": sum(counts("components", "pairs")),
+        "verified_pairs": sum(counts("verify", "verified")),
+        "largest_cluster": max(counts("resolve", "largest_cluster"), default=1),
     }
-    names = {"candidate_pairs": "pairs", "verified_pairs": "verified"}
-    return {key: fold([int(s.get(names.get(key, key), 0)) for s in statistics.get(phase, ())]) for key, (phase, fold) in keys.items()}
 
 
 def print_summary(summary: Mapping[str, Any], console: Console | None = None) -> None:
@@ -149,9 +150,9 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
     console.print(table)
     table = Table(title="waterfall: share of the raw data left after each stage", title_justify="left")
     for name in ("stage", "documents", "% of documents", "% of bytes", ""):
-        table.add_column(name, justify="left" if name in ("stage", "") else "right")
+        table.add_column(name, justify="left" if name in ("stage", "") else "right", no_wrap=True)
     for row in summary["waterfall"]:
-        bar = "█" * round(30 * row["byte_share"])
+        bar = "█" * round(20 * row["byte_share"])
         shares = (f"{100 * row['document_share']:.2f}", f"{100 * row['byte_share']:.2f}")
         table.add_row(row["stage"], f"{row['documents']:,}", *shares, bar)
     console.print(table)

@@ -1,1 +1,42 @@
-"""Readers: files in, documents out."""
+"""Readers: files in, documents out. One module a format; a file is cut into pieces, and each piece is read alone."""
+
+from collections.abc import Iterator
+
+from pipeline import storage
+from pipeline.config import Source
+from pipeline.readers import python_docs
+from pipeline.readers.formats import reader_for, reader_of
+from pipeline.readers.inflate import Inflated, inflate, needs_inflating
+from pipeline.readers.piece import Piece, Reader, Rows
+from pipeline.storage import FileInfo
+
+__all__ = [
+    "Inflated",
+    "Piece",
+    "Reader",
+    "Rows",
+    "inflate",
+    "list_source",
+    "needs_inflating",
+    "pieces",
+    "read",
+    "reader_for",
+    "reader_of",
+]
+
+
+def list_source(source: Source) -> list[FileInfo]:
+    """The files of a source, sorted by relative path. Raises `InputError` if there are none."""
+    if source.format == "python_docs":
+        return python_docs.list_files(source)
+    return storage.list_files(source.path)
+
+
+def pieces(file: FileInfo, source: Source, target_bytes: int) -> list[Piece]:
+    """Cut a file into pieces of about `target_bytes`; an empty file has none. Raises `InputError`."""
+    return reader_for(source, file).pieces(file, source, target_bytes)
+
+
+def read(piece: Piece, source: Source, batch_rows: int) -> Iterator[Rows]:
+    """The documents of a piece. Raises `InputError` where the file breaks; the rows before stand."""
+    return reader_of(piece).read(piece, source, batch_rows)

@@ -6,8 +6,10 @@ skipped while streaming.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
+from configs.errors import InputError
 from pipeline import storage
 from pipeline.readers.piece import Piece
 from pipeline.storage import FileInfo
@@ -30,7 +32,7 @@ def byte_ranges(file: FileInfo, kind: str, target_bytes: int) -> list[Piece]:
     bounds = [file.size * index // count for index in range(count)] + [file.size]
     return [
         Piece(file.uri, file.relative, kind, start, end, end - start, first_record=1 if start == 0 else None)
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        for start, end in pairwise(bounds)
     ]
 
 
@@ -51,14 +53,17 @@ def lines(piece: Piece, limit_bytes: int, *, until_bytes: int | None = None) -> 
         while offset < end:
             chunk = file.read(chunk_bytes)
             if not chunk:
+                if offset + held_bytes < piece.end:
+                    raise InputError(
+                        f"{piece.uri}: ends at byte {offset + held_bytes}, had {piece.end} when it was listed; run again"
+                    )
                 break
             *complete, rest = chunk.split(b"\n")
             for data in complete:
                 if skipping:
                     skipping = False
                 elif held:
-                    first = _line(offset, [*held, data], held_bytes + len(data), limit_bytes, piece)
-                    yield first
+                    yield _line(offset, [*held, data], held_bytes + len(data), limit_bytes, piece)
                     offset += held_bytes
                     held, held_bytes = [], 0
                 else:
@@ -70,10 +75,9 @@ def lines(piece: Piece, limit_bytes: int, *, until_bytes: int | None = None) -> 
                 offset += len(rest)
             elif rest:
                 held_bytes += len(rest)
-                if held_bytes <= limit_bytes or sum(map(len, held)) < RAW_BYTES:
-                    held.append(rest)
-                else:
-                    del held[1:]
+                held.append(rest)
+                if held_bytes > limit_bytes:
+                    held = [b"".join(held)[:RAW_BYTES]]
         if held:
             yield _line(offset, held, held_bytes, limit_bytes, piece)
 

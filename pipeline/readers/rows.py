@@ -11,7 +11,7 @@ from stages.schema import DOCUMENT, RAW_BYTES
 BATCH_TEXT_BYTES = 16 << 20
 """A batch is closed when its texts have reached this size, so that 1,024 documents of 4 MiB are not held at once."""
 
-_NO_FAULT = {name: DOCUMENT.field(name).type for name in ("fault", "fault_detail", "raw")}
+_FAULT_COLUMNS = {name: DOCUMENT.field(name).type for name in ("fault", "fault_detail", "raw")}
 
 
 def record_limit(source: Source) -> int:
@@ -88,10 +88,8 @@ class RowBuilder:
         arrays["record"] = pa.array([number + self._before for number in numbers], pa.int64())
         for name, value in self._constant.items():
             arrays[name] = pa.repeat(pa.scalar(value, pa.string()), num_rows)
-        for index, (name, kind) in enumerate(_NO_FAULT.items()):
-            if self._faults:
-                arrays[name] = pa.array([self._faults[row][index] if row in self._faults else None for row in range(num_rows)], kind)
-            else:
-                arrays[name] = pa.nulls(num_rows, kind)
+        faults = [self._faults.get(row, (None, None, None)) for row in range(num_rows)] if self._faults else []
+        for index, (name, kind) in enumerate(_FAULT_COLUMNS.items()):
+            arrays[name] = pa.array([fault[index] for fault in faults], kind) if faults else pa.nulls(num_rows, kind)
         self._clear()
         return Rows(pa.RecordBatch.from_arrays([arrays[name] for name in DOCUMENT.names], schema=DOCUMENT), records)

@@ -8,8 +8,8 @@ component; chains of templates then remove documents that resemble nothing that 
 Only clean documents, those without a rejecting reason, survive. The others are still told which survivor they match, for the
 ledger. The result depends on the documents and edges alone, not on their order, so shards and workers change nothing.
 
-The price: a maximal independent set keeps a few more documents than transitive closure, and a document whose edge to a survivor was
-never proposed stays. In buckets beyond `bucket_limit` not all pairs are proposed; `untested_pairs` names those that matter.
+The price: more is kept than by transitive closure, and a document whose edge to a survivor was never proposed stays. Beyond
+`bucket_limit` not all pairs are proposed, so `stages.dedup.bands` compares every member with the ones that are preferred here.
 """
 
 from typing import NamedTuple
@@ -18,95 +18,76 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stages.dedup.verify import Edges
-
 EXACT, NEAR = 1, 2
 """Bits of `Decision.kind`."""
 
 
-class Documents(NamedTuple):
-    """What the decision looks at, one entry a document, in any order."""
-
-    doc: npt.NDArray[np.int64]
-    """Reference, unique."""
-    group: npt.NDArray[np.int64]
-    """The smallest reference among the documents of the same content; its own if there is no other."""
-    clean: npt.NDArray[np.bool_]
-    """No stage speaks against it."""
-    score: npt.NDArray[np.float64]
-    """Quality, higher is better; NaN, if there is none, comes last."""
-    num_chars: npt.NDArray[np.int64]
-    id_rank: npt.NDArray[np.int64]
-    """Position of the id among sorted ids."""
-
-
 class Decision(NamedTuple):
-    """One entry a document, in the order of `Documents`."""
+    """What is decided for each document, in the order given."""
 
     duplicate_of: npt.NDArray[np.int64]
     """Reference of the kept document; -1 for survivors, and for documents that match none."""
     similarity: npt.NDArray[np.float64]
     """To the content of the kept document: 1 for exact copies, 0 where `duplicate_of` is -1."""
-    kind: npt.NDArray[np.uint8]
+    kind: npt.NDArray[np.int8]
     """0, `EXACT`, `NEAR`, or both for copies of a document that is itself a near-duplicate."""
     cluster_size: npt.NDArray[np.int64]
     """Documents that share the survivor, itself and unclean ones included; 1 for one alone."""
 
 
-def survivors(documents: Documents, edges: Edges) -> Decision:
-    """Decide. `edges` are between groups, each pair at least once in either direction; every group has documents here."""
-    graph = _graph(documents, edges)
-    survives = _independent(graph.clean, graph.bounds, graph.neighbour)
-    kept, similarity = _nearest(survives, graph.bounds, graph.neighbour, graph.similarity)
+def survivors(
+    *,
+    docs: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.int64],
+    clean: npt.NDArray[np.bool_],
+    scores: npt.NDArray[np.float64],
+    num_chars: npt.NDArray[np.int64],
+    id_ranks: npt.NDArray[np.int64],
+    edge_left: npt.NDArray[np.int64],
+    edge_right: npt.NDArray[np.int64],
+    edge_similarity: npt.NDArray[np.float64],
+) -> Decision:
+    """Decide for all documents of some components, given in any order.
 
-    node = graph.node
-    is_best = graph.best[node] == np.arange(len(node))
+    `docs` are unique references and `groups` the smallest reference among the documents of the same content. A score of NaN comes
+    after all others. `id_ranks` are positions among the sorted ids. Edges lead from group to group, each pair at least once in
+    either direction, and every group has documents here.
+    """
+    order = np.lexsort((docs, id_ranks, -num_chars, np.where(np.isnan(scores), np.inf, -scores), ~clean))
+    names, first, name = np.unique(groups[order], return_index=True, return_inverse=True)
+    number = np.argsort(np.argsort(first))  # of each name: nodes are numbered by preference, the best is 0
+    best = order[np.sort(first)]  # of each node: its preferred document
+    node = np.empty(len(docs), np.int64)  # of each document
+    node[order] = number[name]
+
+    left, right = np.searchsorted(names, edge_left), np.searchsorted(names, edge_right)
+    assert np.isin(np.concatenate((edge_left, edge_right)), names).all(), "an edge leads to a group without documents"
+    bounds, neighbour, similarity = _neighbours(number[left], number[right], edge_similarity, len(best))
+    survives = _independent(clean[best], bounds, neighbour)
+    kept, closeness = _nearest(survives, bounds, neighbour, similarity)
+
     keeper = kept[node]
     matched = keeper >= 0
-    is_survivor = survives[node] & is_best
-    near = matched & ~survives[node]
-    duplicate_of = np.where(matched & ~is_survivor, documents.doc[graph.best[keeper]], -1)
-    kind = np.where(near, NEAR, 0) | np.where(matched & ~is_best, EXACT, 0)
-    sizes = np.bincount(keeper[matched], minlength=len(kept))
-    cluster_size = np.where(matched, sizes[keeper], 1)
-    similarity = np.where(matched & ~is_survivor, similarity[node], 0.0)
-    return Decision(duplicate_of, similarity, kind.astype(np.uint8), cluster_size)
+    is_best = best[node] == np.arange(len(docs))
+    removed = matched & ~(survives[node] & is_best)
+    kind = np.where(matched & ~survives[node], NEAR, 0) | np.where(matched & ~is_best, EXACT, 0)
+    sizes = np.bincount(keeper[matched], minlength=1)
+    return Decision(
+        duplicate_of=np.where(removed, docs[best[keeper]], -1),
+        similarity=np.where(removed, closeness[node], 0.0),
+        kind=kind.astype(np.int8),
+        cluster_size=np.where(matched, sizes[keeper], 1),
+    )
 
 
-class _Graph(NamedTuple):
-    """Nodes numbered by preference, the best first; the neighbours of node i are `neighbour[bounds[i]:bounds[i + 1]]`."""
-
-    node: npt.NDArray[np.int64]  # of each document
-    best: npt.NDArray[np.int64]  # the position in `Documents` of each node's preferred document
-    clean: npt.NDArray[np.bool_]
-    bounds: npt.NDArray[np.int64]
-    neighbour: npt.NDArray[np.int64]
-    similarity: npt.NDArray[np.float64]
-
-
-def _graph(documents: Documents, edges: Edges) -> _Graph:
-    score = np.where(np.isnan(documents.score), -np.inf, documents.score)
-    by_preference = np.lexsort((documents.doc, documents.id_rank, -documents.num_chars, -score, ~documents.clean))
-    groups, first, index = np.unique(documents.group[by_preference], return_index=True, return_inverse=True)
-    node_of_group = np.empty(len(groups), np.int64)
-    node_of_group[np.argsort(first)] = np.arange(len(groups))
-    node = np.empty(len(documents.doc), np.int64)
-    node[by_preference] = node_of_group[index]
-    best = by_preference[np.sort(first)]
-
-    left = node_of_group[_position(groups, edges.left)]
-    right = node_of_group[_position(groups, edges.right)]
+def _neighbours(
+    left: npt.NDArray[np.int64], right: npt.NDArray[np.int64], similarity: npt.NDArray[np.float64], num_nodes: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Both directions of each edge: node i has `neighbour[bounds[i]:bounds[i + 1]]`, ascending, and their similarities."""
     source, target = np.concatenate((left, right)), np.concatenate((right, left))
     by_source = np.lexsort((target, source))
-    bounds = np.searchsorted(source[by_source], np.arange(len(groups) + 1))
-    similarity = np.concatenate((edges.similarity, edges.similarity))[by_source]
-    return _Graph(node, best, documents.clean[best], bounds, target[by_source], similarity)
-
-
-def _position(groups: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    position = np.searchsorted(groups, wanted)
-    assert np.array_equal(groups[np.minimum(position, len(groups) - 1)], wanted), "an edge leads to a group without documents"
-    return position
+    bounds = np.searchsorted(source[by_source], np.arange(num_nodes + 1))
+    return bounds, target[by_source], np.concatenate((similarity, similarity))[by_source]
 
 
 @njit(cache=True, nogil=True)
@@ -124,7 +105,7 @@ def _independent(clean, bounds, neighbour):  # type: ignore[no-untyped-def]
 def _nearest(survives, bounds, neighbour, similarity):  # type: ignore[no-untyped-def]
     """The survivor that each node belongs to, -1 if none, and how similar it is: itself, else the most similar, else preferred."""
     kept = np.full(len(survives), -1, np.int64)
-    highest = np.zeros(len(survives), np.float64)
+    highest = np.full(len(survives), -1.0)
     for node in range(len(survives)):
         if survives[node]:
             kept[node] = node

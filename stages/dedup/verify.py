@@ -5,22 +5,15 @@ that was kept (FIELD.md), with it all have at least `similarity`. Comparing sign
 error at 128 permutations is .035, so that it decides at random near the threshold; and the sets are needed only for documents that
 are in a candidate pair.
 
-A merge of two sorted sets without unpredictable branches: SPEED million hashes a second on one core.
+A merge of two sorted sets without unpredictable branches: 300-350 million hashes a second on one core
+(`benchmarks/dedup_kernels.py`).
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-
-class Edges(NamedTuple):
-    """Pairs of similar documents: three arrays of one length."""
-
-    left: npt.NDArray[np.int64]
-    right: npt.NDArray[np.int64]
-    similarity: npt.NDArray[np.float64]
+from stages.text.shingles import read_only
 
 
 def exact_jaccard(
@@ -34,29 +27,8 @@ def exact_jaccard(
     An empty set is similar to nothing: 0, also to another empty one.
     """
     similarity = np.empty(len(left_index), np.float64)
-    _jaccard(offsets, hashes, left_index, right_index, similarity)
+    _jaccard(read_only(offsets), read_only(hashes), read_only(left_index), read_only(right_index), similarity)
     return similarity
-
-
-def verified_edges(
-    offsets: npt.NDArray[np.int64],
-    hashes: npt.NDArray[np.uint64],
-    left_index: npt.NDArray[np.int64],
-    right_index: npt.NDArray[np.int64],
-    similarity: float,
-) -> Edges:
-    """The pairs whose true similarity is at least `similarity`, as indices of sets, in the order given.
-
-    Pairs of too different sizes are not compared: a Jaccard similarity never exceeds smaller size / larger size.
-    """
-    sizes = np.diff(offsets)
-    small = np.minimum(sizes[left_index], sizes[right_index])
-    large = np.maximum(sizes[left_index], sizes[right_index])
-    possible = (small > 0) & (small / np.maximum(large, 1) >= similarity)
-    left, right = left_index[possible], right_index[possible]
-    exact = exact_jaccard(offsets, hashes, left, right)
-    kept = exact >= similarity
-    return Edges(left[kept], right[kept], exact[kept])
 
 
 @njit(cache=True, nogil=True)

