@@ -11,6 +11,8 @@ with `Annotated[T, Between(...)]`; a field annotated with `ByKey` holds a list o
 
 import dataclasses
 import difflib
+import math
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +35,10 @@ class Between:
 
     low: float | None = None
     high: float | None = None
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is within."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     def __str__(self) -> str:
         if self.low is None:
@@ -75,7 +81,7 @@ _Yaml.yaml_implicit_resolvers = {
 }
 _Yaml.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    __import__("re").compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
+    re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
     list("-+0123456789"),
 )
 
@@ -148,8 +154,9 @@ def _map_item(node: yaml.MappingNode, step: str, origin: str, new: yaml.Node | N
                 node.value[index] = (key, new)
                 return new
             if isinstance(value, yaml.ScalarNode) and value.tag.endswith(":null"):
-                value = yaml.MappingNode("tag:yaml.org,2002:map", [], mark, mark)
-                node.value[index] = (key, value)
+                empty = yaml.MappingNode("tag:yaml.org,2002:map", [], mark, mark)
+                node.value[index] = (key, empty)
+                return empty
             return value
     value = new if new is not None else yaml.MappingNode("tag:yaml.org,2002:map", [], mark, mark)
     node.value.append((yaml.ScalarNode("tag:yaml.org,2002:str", step, mark, mark), value))
@@ -171,7 +178,9 @@ def _list_item(node: yaml.SequenceNode, step: str, origin: str, done: str, new: 
         elif isinstance(item, yaml.MappingNode) and any(k.value == "name" and v.value == step for k, v in item.value):
             named.append((1, item))
     if len(named) > 1:
-        raise ConfigError(f"{origin}: {len(named)} items are called '{step}'; name one by index, as in '{done.rpartition('.')[0]}[0]'")
+        raise ConfigError(
+            f"{origin}: {len(named)} items are called '{step}'; name one by index, as in '{done.rpartition('.')[0]}[0]'"
+        )
     if not named:
         known = [i.value[0][0].value for i in node.value if isinstance(i, yaml.MappingNode) and i.value]
         raise ConfigError(f"{origin}: no item '{step}' in the list{_nearest(step, known)}")
@@ -219,9 +228,8 @@ def _value(hint: Any, node: yaml.Node, path: str) -> Any:
                 return _by_key(mark, node, path)
         value = _value(args[0], node, path)
         for mark in marks:
-            if isinstance(mark, Between) and value is not None:
-                if (mark.low is not None and value < mark.low) or (mark.high is not None and value > mark.high):
-                    raise _error(node, path, f"got {value}, wanted {mark}")
+            if isinstance(mark, Between) and value is not None and not mark.holds(value):
+                raise _error(node, path, f"got {value}, wanted {mark}")
         return value
     if origin in (Union, types.UnionType):
         if type(None) in args and isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
@@ -267,7 +275,7 @@ def _scalar(hint: Any, node: yaml.Node, path: str) -> Any:
         return node.value.lower() == "true"
     if hint is float and kind in ("int", "float"):
         value = float(node.value.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-        if value != value:
+        if math.isnan(value):
             raise _wrong(node, path, wanted)
         return value
     if hint is int and kind == "int":
@@ -295,7 +303,9 @@ def _by_key(mark: ByKey, node: yaml.Node, path: str) -> tuple[Any, ...]:
     for index, item in enumerate(node.value):
         place = f"{path}[{index}]"
         if isinstance(item, yaml.ScalarNode) and item.value in classes:
-            items.append(load(classes[item.value], yaml.MappingNode("", [], item.start_mark, item.end_mark), f"{place}.{item.value}"))
+            items.append(
+                load(classes[item.value], yaml.MappingNode("", [], item.start_mark, item.end_mark), f"{place}.{item.value}")
+            )
             continue
         if not isinstance(item, yaml.MappingNode) or len(item.value) != 1:
             raise _wrong(item, place, f"one {mark.what} with its settings, as in '- {next(iter(classes))}: {{}}'")

@@ -49,5 +49,13 @@ def card(config: RunConfig, summary: Mapping[str, Any]) -> str:
     lines += ["", "## Reasons for rejection", "", "| reason | documents | characters |", "|---|---:|---:|"]
     lines += [f"| {reason} | {count:,} | {characters:,} |" for reason, (count, characters, _) in summary["reasons"].items()]
     settings = {key: value for key, value in as_settings(config).items() if key != "engine"}
-    lines += ["", "## Configuration", "", "```yaml", yaml.safe_dump(settings, allow_unicode=True, sort_keys=False).rstrip(), "```", ""]
+    lines += [
+        "",
+        "## Configuration",
+        "",
+        "```yaml",
+        yaml.safe_dump(settings, allow_unicode=True, sort_keys=False).rstrip(),
+        "```",
+        "",
+    ]
     return "\n".join(lines)

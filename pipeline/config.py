@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from configs.loader import Between, ByKey, Bytes, Positive, SettingError, Share, load, override, read_yaml
 from stages.registry import stage_classes
+
+from configs.loader import Between, ByKey, Bytes, Positive, SettingError, Share, load, override, read_yaml
 from stages.stage import Stage
 
 

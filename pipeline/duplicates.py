@@ -15,8 +15,6 @@ Only integers, hashes and the documents in question travel. The driver sees coun
 in one task: half a billion pairs in 8 GB, the limit of this design, stated in docs/decisions.md.
 """
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +27,7 @@ import xxhash
 from pipeline import arrow_files, judge, storage
 from pipeline.judge import Shard
 from stages.dedup import components as union
-from stages.dedup.bands import candidate_pairs
+from stages.dedup.bands import candidate_pairs, preference
 from stages.dedup.stage import DocumentDedup
 from stages.dedup.survivors import EXACT, NEAR, survivors
 from stages.dedup.verify import exact_jaccard
@@ -44,7 +42,7 @@ ID_ROWS = pa.schema({"group": _U64, "doc": _I64, "id": pa.string()})
 ID_ANSWERS = pa.schema({"doc": _I64, "suffix": _I64})
 CONTENT_ROWS = pa.schema({"high": _U64, "low": _U64, "doc": _I64})
 CONTENT_ANSWERS = pa.schema({"doc": _I64, "group": _I64})
-BAND_ROWS = pa.schema({"key": _U64, "doc": _I64, "num_chars": _I64, "content": _U64})
+BAND_ROWS = pa.schema({"key": _U64, "doc": _I64, "preference": _I64, "content": _U64})
 PAIRS = pa.schema({"left": _I64, "right": _I64})
 COMPONENT_ANSWERS = pa.schema({"doc": _I64, "root": _I64, "near": pa.bool_(), "rights": pa.large_list(_I64)})
 SHINGLE_ROWS = pa.schema({"doc": _I64, "rights": pa.large_list(_I64), "shingles": pa.large_list(_U64)})
@@ -122,8 +120,7 @@ class SendWork:
 def send(work: SendWork) -> dict[str, Any]:
     """Send ids, content hashes and band keys to their partitions. Unreadable rows have an id only."""
     shard = work.shard
-    names = ["id", "source", "path", "record", "fault", "content_hash", "num_chars"] + (["band_keys"] if work.bands else [])
-    columns = shard.columns(names)
+    columns = shard.columns([name for name in shard.names() if name in _SENT])
     docs = shard.documents()
     ids = judge.own_ids(columns)
     groups = _hashes(pc.replace_substring_regex(ids, _SUFFIXES, ""))
@@ -141,12 +138,14 @@ def send(work: SendWork) -> dict[str, Any]:
         matrix = keys.filter(pa.array(valid)).flatten().to_numpy()
         bands = keys.type.list_size
         repeated = np.repeat(np.nonzero(valid)[0], bands)
-        values = [matrix, docs[repeated], columns["num_chars"].to_numpy()[repeated], high[repeated]]
+        preferred = preference(quality(columns), columns["num_chars"].to_numpy())
+        values = [matrix, docs[repeated], preferred[repeated], high[repeated]]
         rows = pa.RecordBatch.from_arrays([pa.array(v) for v in values], schema=BAND_ROWS)
         work.bands.send(shard.index, rows, matrix % np.uint64(work.bands.partitions))
     return {"documents": shard.num_rows}
 
 
+_SENT = ("id", "source", "path", "record", "fault", "content_hash", "num_chars", "quality", "band_keys")
 _SUFFIXES = r"(~[0-9]+)+$"
 
 
@@ -155,6 +154,13 @@ def content_hashes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint64], npt
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     words = np.frombuffer(array.buffers()[1], np.uint64)[2 * array.offset : 2 * (array.offset + len(array))]
     return np.ascontiguousarray(words[::2]), np.ascontiguousarray(words[1::2])
+
+
+def quality(columns: pa.Table) -> npt.NDArray[np.float64]:
+    """The score by which survivors are preferred; NaN where a run has no quality model."""
+    if "quality" not in columns.column_names:
+        return np.full(columns.num_rows, np.nan)
+    return np.asarray(columns["quality"].to_numpy(), np.float64)
 
 
 def _hashes(texts: pa.Array) -> npt.NDArray[np.uint64]:
@@ -178,7 +184,7 @@ def reduce_ids(work: ReduceWork) -> dict[str, Any]:
     """The second document of an id gets `~2`, the third `~3`, in document order; numbers that users' own ids hold are passed over."""
     rows = work.exchange.received(work.partition)
     groups = rows["group"].to_numpy()
-    values, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
     rows = rows.filter(pa.array(counts[inverse] > 1)).sort_by([("group", "ascending"), ("doc", "ascending")])
     ids, docs = rows["id"].to_pylist(), rows["doc"].to_pylist()
     taken = set(ids)
@@ -218,12 +224,12 @@ def reduce_contents(work: ReduceWork) -> dict[str, Any]:
 def reduce_bands(work: ReduceWork) -> dict[str, Any]:
     """Candidate pairs of this partition's buckets; copies are represented by the first of them."""
     rows = work.exchange.received(work.partition)
-    keys, docs, num_chars, contents = (rows[name].to_numpy() for name in BAND_ROWS.names)
+    keys, docs, preferred, contents = (rows[name].to_numpy() for name in BAND_ROWS.names)
     order = np.lexsort((docs, contents, keys))
-    keys, docs, num_chars, contents = keys[order], docs[order], num_chars[order], contents[order]
+    keys, docs, preferred, contents = keys[order], docs[order], preferred[order], contents[order]
     first = np.ones(len(docs), np.bool_)
     first[1:] = (keys[1:] != keys[:-1]) | (contents[1:] != contents[:-1])
-    left, right = candidate_pairs(keys[first], docs[first], num_chars[first], contents[first], work.bucket_limit)
+    left, right = candidate_pairs(keys[first], docs[first], preferred[first], contents[first], work.bucket_limit)
     pairs = pa.RecordBatch.from_arrays([pa.array(left), pa.array(right)], schema=PAIRS)
     arrow_files.write_batches(work.exchange.answers(work.partition), PAIRS, [pairs])
     return {"pairs": len(left)}
@@ -253,7 +259,7 @@ def find_components(work: ComponentsWork) -> dict[str, Any]:
     near = np.isin(docs, left) | np.isin(docs, right)
     columns = {"root": roots, "near": near, "rights": pa.LargeListArray.from_arrays(offsets, right)}
     work.out.answer(0, docs, columns, COMPONENT_ANSWERS, work.num_shards)
-    return {"candidates": int(near.sum()), "pairs": len(left), "components": len(np.unique(roots))}
+    return {"candidates": int(near.sum()), "pairs": len(left), "components": int((docs == roots).sum())}
 
 
 def _all_pairs(bands: Exchange | None) -> tuple[Int64s, Int64s]:
@@ -358,12 +364,11 @@ def facts(work: FactsWork) -> dict[str, Any]:
         copies = work.contents.answered(shard.index)
         group[copies["row"].to_numpy()] = copies["group"].to_numpy()
     rights, similarities = _verified(work, rows)
-    score = columns["quality"].to_numpy() if "quality" in columns.schema.names else np.full(shard.num_rows, np.nan)
     values = {
         "doc": docs[rows],
         "group": group[rows],
         "clean": clean[rows],
-        "score": score[rows],
+        "score": quality(columns)[rows],
         "num_chars": columns["num_chars"].to_numpy()[rows],
         "id": ids.take(pa.array(rows)),
         "rights": rights,

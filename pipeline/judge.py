@@ -39,10 +39,14 @@ class Shard:
         """Document references of all rows, (num_rows,); see `stages.schema.doc_reference`."""
         return np.int64(self.index) << np.int64(32) | np.arange(self.num_rows, dtype=np.int64)
 
+    def names(self) -> list[str]:
+        """All columns of the shard."""
+        return arrow_files.column_names(self.uri)
+
     def columns(self, names: Sequence[str] | None = None) -> pa.Table:
         """Columns of the shard; all but `HEAVY` if none are named. `record` counts from the beginning of its file."""
         if names is None:
-            names = [name for name in arrow_files.column_names(self.uri) if name not in HEAVY]
+            names = [name for name in self.names() if name not in HEAVY]
         table = arrow_files.read_table(self.uri, names).combine_chunks()
         if "record" in names and any(self.bases):
             records = table["record"].to_numpy() + np.repeat(np.array(self.bases, np.int64), self.rows)

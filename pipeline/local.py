@@ -74,7 +74,7 @@ def _read_entries(work: LocalWork) -> Iterator[tuple[int, pa.RecordBatch, int]]:
             continue
         records = 0
         try:
-            for columns, records in read(entry, source, work.batch_rows):  # noqa: B007 - the last count is used below
+            for columns, records in read(entry, source, work.batch_rows):
                 yield index, columns, records
         except InputError as error:
             if source.bad_file == "fail":

@@ -24,15 +24,28 @@ from stages.schema import DOCUMENT
 from stages.select import Select
 from stages.stage import Stage
 
-CORPUS = ("id", "text", "source", "domain", "lang", "url", "licence", "meta", "num_chars", "num_bytes", "content_hash", "cluster_size")
+CORPUS = (
+    "id",
+    "text",
+    "source",
+    "domain",
+    "lang",
+    "url",
+    "licence",
+    "meta",
+    "num_chars",
+    "num_bytes",
+    "content_hash",
+    "cluster_size",
+)
 REJECTED = (
-    ("id", "text", "reasons", "duplicate_of", "similarity", "cluster_size", "source", "domain", "lang", "url", "licence", "meta")
-    + ("path", "record", "num_chars", "num_bytes", "content_hash", "fault_detail", "raw")
-)  # fmt: skip
+    *("id", "text", "reasons", "duplicate_of", "similarity", "cluster_size", "source", "domain", "lang", "url", "licence", "meta"),
+    *("path", "record", "num_chars", "num_bytes", "content_hash", "fault_detail", "raw"),
+)
 LEDGER = (
-    ("id", "source", "domain", "lang", "fate", "reasons", "duplicate_of", "similarity", "cluster_size", "path", "record")
-    + ("repeated_id", "url", "licence", "fault_detail")
-)  # fmt: skip
+    *("id", "source", "domain", "lang", "fate", "reasons", "duplicate_of", "similarity", "cluster_size", "path", "record"),
+    *("repeated_id", "url", "licence", "fault_detail"),
+)
 """The ledger's first columns; those that the stages added follow."""
 
 
@@ -101,9 +114,12 @@ def _with_duplicate_reasons(verdicts: Verdicts, stages: Sequence[Stage], kind: n
     """Duplicates are reasons of the stage that found them, unless `select` keeps duplicates."""
     if any(isinstance(stage, Select) and stage.duplicates == "keep_with_count" for stage in stages):
         return verdicts
-    found = {"exact_dedup": ("exact_duplicate", EXACT), "document_dedup": ("near_duplicate", NEAR)}
-    for key, (reason, bit) in found.items():
-        if (mask := kind & bit != 0).any():
+    keys = [stage.key for stage in stages]
+    copies = (("exact_dedup", "exact_duplicate", EXACT), ("document_dedup", "near_duplicate", NEAR))
+    if "exact_dedup" not in keys:  # then a copy is the nearest of near-duplicates
+        copies = (("document_dedup", "near_duplicate", NEAR | EXACT),)
+    for key, reason, bits in copies:
+        if (mask := kind & bits != 0).any():
             verdicts[key] = {**verdicts[key], reason: mask}
     return verdicts
 
@@ -135,7 +151,9 @@ def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequen
     `{"documents": n, "by_language": {lang: {"input", "kept", "left": {stage: ...}, "reasons": {reason: ...}}}}`, where `left` is what no
     stage up to and including this one spoke against: the waterfall.
     """
-    sizes = np.stack([np.ones(columns.num_rows, np.int64), columns["num_chars"].to_numpy(), columns["num_bytes"].to_numpy()], axis=1)
+    sizes = np.stack(
+        [np.ones(columns.num_rows, np.int64), columns["num_chars"].to_numpy(), columns["num_bytes"].to_numpy()], axis=1
+    )
     left = np.ones(columns.num_rows, np.bool_)
     after: dict[str, Mask] = {}
     for key in ("read", *order):

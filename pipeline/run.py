@@ -4,39 +4,33 @@ Each phase is a set of units that commit by themselves, so that the same call co
 run does nothing. The output folder belongs to one configuration: `run.json` says which.
 """
 
-import fcntl
-import shutil
+import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
-from configs.errors import ConfigError, RunError
-from configs.loader import load, override, parse_yaml
 from pipeline import duplicates, output, storage
 from pipeline.card import write_card
 from pipeline.check import CheckWork, check_part
-from pipeline.config import Engine, RunConfig, as_settings
+from pipeline.claim import claim, locked
+from pipeline.config import RunConfig, as_settings
 from pipeline.duplicates import Exchange
 from pipeline.engine import InProcess, OnRay, Statistics, peak_memory_bytes, run_phase
 from pipeline.judge import Shard
 from pipeline.local import LocalWork, annotate_split
 from pipeline.manifest import code_identity, identity
-from pipeline.plan import Plan, check_stages, complete_stages, make_plan, num_partitions
+from pipeline.plan import Plan, make_plan, num_partitions
 from pipeline.progress import Progress
 from pipeline.splits import open_files, open_works, pack, record_bases
 from pipeline.summary import summarise
 from stages.batch import Batch
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.schema import DOCUMENT
-
-SETTLED = ("name", "output", "engine")
-"""Settings that change no row: they may differ when a run continues. (`engine.split_bytes` is in the identity of its splits.)"""
 
 
 @dataclass(frozen=True)
@@ -48,6 +42,19 @@ class Found:
     contents: Exchange | None
     components: Exchange | None
     similarities: Exchange | None
+
+    def as_json(self) -> dict[str, Any]:
+        """As `from_json` takes it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Found":
+        """What `as_json` described."""
+        shards = [Shard(s["index"], s["uri"], tuple(s["rows"]), tuple(s["bases"])) for s in data["shards"]]
+        exchanges = {
+            f.name: Exchange(**data[f.name]) if data[f.name] else None for f in dataclasses.fields(cls) if f.name != "shards"
+        }
+        return cls(shards, **exchanges)  # type: ignore[arg-type]
 
 
 class Runner:
@@ -90,7 +97,8 @@ class Runner:
         done = self.phase("annotate", "shards", annotate_split, units)
         bases = record_bases(splits, done)
         shards = [
-            Shard(i, uri, tuple(found["rows"]), tuple(base)) for i, (uri, found, base) in enumerate(zip(uris, done, bases, strict=True))
+            Shard(i, uri, tuple(found["rows"]), tuple(base))
+            for i, (uri, found, base) in enumerate(zip(uris, done, bases, strict=True))
         ]
         return shards, identity(code_identity(), keys)
 
@@ -108,7 +116,7 @@ class Runner:
             return Exchange(storage.join(plan.work, folder), num_shards, partitions)
 
         ids = exchange("ids", 64)
-        contents = exchange("contents", 24) if plan.stage(ExactDedup) else None
+        contents = exchange("contents", 24) if near or plan.stage(ExactDedup) else None
         buckets = exchange("bands", 32 * bands, near.computed_by()) if near else None
         rounds = [r for r in (ids, contents, buckets) if r]
         folder = f"send-{identity([r.folder for r in rounds])}"
@@ -123,10 +131,10 @@ class Runner:
                 limit = near.bucket_limit if near else 0
                 works = {str(p): duplicates.ReduceWork(round_, p, num_shards, limit) for p in range(round_.partitions)}
                 self.phase(name, _name(round_), function, works)
-        if not (contents or buckets):
+        if contents is None:
             return Found(shards, ids, None, None, None)
 
-        token = identity(_name(contents or ids), _name(buckets or ids))
+        token = identity(_name(contents), _name(buckets or contents))
         components = Exchange(storage.join(plan.work, f"components-{token}"), num_shards, 1)
         work = duplicates.ComponentsWork(buckets, contents, components, num_shards)
         (found,) = self.phase("components", _name(components), duplicates.find_components, {"all": work})
@@ -161,7 +169,8 @@ class Runner:
             works = {str(p): duplicates.ReduceWork(resolved, p, len(shards)) for p in range(partitions)}
             self.phase("resolve", _name(resolved), duplicates.resolve, works)
         writes = {
-            str(s.index): output.WriteWork(s, plan.stages, found.ids, resolved, plan.config.output, plan.config.rejected) for s in shards
+            str(s.index): output.WriteWork(s, plan.stages, found.ids, resolved, plan.config.output, plan.config.rejected)
+            for s in shards
         }
         there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in ("corpus", "rejected", "ledger")]
         lost = [str(s.index) for s in shards if not all(f"part-{s.index:06d}.parquet" in names for names in there)]
@@ -190,68 +199,6 @@ def warm_up(stages: Sequence[Any]) -> Statistics:
     return {}
 
 
-@contextmanager
-def _locked(folder: str) -> Iterator[None]:
-    """One run at a time in an output folder; the lock goes with its process. Object stores have none: say so in docs/engine.md."""
-    if not storage.is_local(folder):
-        yield
-        return
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with (Path(folder) / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(f"{folder}: another run is writing here; wait for it, or choose another output") from None
-        yield
-
-
-def _claim(plan: Plan, overwrite: bool) -> dict[str, Any]:
-    """Make the output folder ours. Refuses one that belongs to another configuration, input or version, unless told to overwrite."""
-    ours = {
-        "select": plan.select_identity,
-        "input": plan.input_identity,
-        "code": code_identity(),
-        "split_bytes": plan.config.engine.split_bytes,
-    }
-    settings = {k: v for k, v in as_settings(replace(plan.config, stages=plan.stages)).items() if k != "engine"}
-    record = {"identity": ours, "settings": settings}
-    uri = storage.join(plan.config.output, "run.json")
-    if storage.exists(uri):
-        theirs = orjson.loads(storage.read_bytes(uri))
-        if theirs["identity"] != ours:
-            if not overwrite:
-                raise RunError(
-                    f"{plan.config.output}: holds a run of {_difference(theirs, record)}; choose another output, or replace it with "
-                    "--overwrite"
-                )
-            for name in ("corpus", "rejected", "ledger", "summary.json", "README.md"):
-                storage.remove(storage.join(plan.config.output, name))
-    elif storage.exists(storage.join(plan.config.output, "corpus")) and not overwrite:
-        raise RunError(f"{plan.config.output}: holds a corpus/ that no run of ours wrote; choose another output, or use --overwrite")
-    storage.write_bytes(uri, orjson.dumps(record, option=orjson.OPT_INDENT_2))
-    return record
-
-
-def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    """In words, the first thing in which two runs differ."""
-    place = _first_difference(theirs["settings"], ours["settings"], "")
-    if place:
-        return f"another configuration ({place})"
-    what = {"input": "other input files", "code": "another version of the program", "split_bytes": "another engine.split_bytes"}
-    different = [text for key, text in what.items() if theirs["identity"].get(key) != ours["identity"][key]]
-    return " and ".join(different) or "other rule or model files"
-
-
-def _first_difference(a: Any, b: Any, path: str) -> str | None:
-    if isinstance(a, dict) and isinstance(b, dict):
-        pairs = [(f"{path}.{k}".strip("."), a.get(k), b.get(k)) for k in {**a, **b}]
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        pairs = [(f"{path}[{i}]", x, y) for i, (x, y) in enumerate(zip(a, b, strict=True))]
-    else:
-        return None if a == b else f"{path}: {a} there, {b} here"
-    return next((found for p, x, y in pairs if (found := _first_difference(x, y, p))), None)
-
-
 def _executor(plan: Plan) -> AbstractContextManager[InProcess | OnRay]:
     engine = plan.config.engine
     if engine.executor == "inprocess":
@@ -266,8 +213,8 @@ def run(config: RunConfig, overwrite: bool = False, quiet: bool = False) -> dict
     Raises `CorpusError` in any case that a user can cause.
     """
     plan = make_plan(config)
-    with _locked(config.output):
-        record = _claim(plan, overwrite)
+    with locked(config.output):
+        record = claim(plan, overwrite)
         summary_uri = storage.join(config.output, "summary.json")
         if storage.exists(summary_uri):
             finished: dict[str, Any] = orjson.loads(storage.read_bytes(summary_uri))
@@ -277,49 +224,13 @@ def run(config: RunConfig, overwrite: bool = False, quiet: bool = False) -> dict
         with _executor(plan) as executor:
             runner = Runner(plan, executor, progress)
             found = runner.find()
-            storage.write_bytes(storage.join(config.output, "found.json"), orjson.dumps(_as_json(found)))
+            storage.write_bytes(storage.join(config.output, "found.json"), orjson.dumps(found.as_json()))
             counts = runner.select(found)
-        return _finish(runner, counts, record, prune=config.engine.work is None)
+        return finish(runner, counts, record, prune=config.engine.work is None)
 
 
-def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet: bool = False) -> dict[str, Any]:
-    """Decide a finished run again with other thresholds, lists or duplicate policy, into a new folder, from its intermediates.
-
-    Raises `RunError` if an override would change what was computed.
-    """
-    settings_uri, found_uri = storage.join(run_folder, "run.json"), storage.join(run_folder, "found.json")
-    if not (storage.exists(settings_uri) and storage.exists(found_uri)):
-        raise RunError(f"{run_folder}: holds no run that got as far as its selection; run `corpus run` first")
-    settings = orjson.loads(storage.read_bytes(settings_uri))["settings"]
-    before = _load(settings, ())
-    engine = Engine(executor="inprocess", work=before.engine.work or storage.join(run_folder, "work"))
-    config = replace(_load(settings, overrides), output=output_folder, engine=engine)
-    stages = complete_stages(config.stages)
-    check_stages(stages)
-    for old, new in zip(before.stages, stages, strict=True):
-        if (old.key, old.computed_by()) != (new.key, new.computed_by()):
-            raise RunError(f"stages.{new.key}: this setting changes what is computed, not only what is selected; use `corpus run`")
-    if as_settings(before.sources) != as_settings(config.sources):
-        raise RunError("sources: they cannot change when selecting again; use `corpus run`")
-    plan = Plan(config, stages, [])
-    with _locked(output_folder):
-        record = _claim(plan, overwrite=True)
-        runner = Runner(plan, InProcess(), Progress(quiet))
-        counts = runner.select(_from_json(orjson.loads(storage.read_bytes(found_uri))))
-        storage.write_bytes(storage.join(output_folder, "found.json"), storage.read_bytes(found_uri))
-        return _finish(runner, counts, record | {"selected_from": run_folder}, prune=False)
-
-
-def _load(settings: dict[str, Any], overrides: Sequence[str]) -> RunConfig:
-    node = parse_yaml(orjson.dumps(settings).decode(), "run.json")
-    for assignment in overrides:
-        if assignment.startswith("engine"):
-            raise ConfigError(f"--set {assignment}: a selection has no engine settings")
-        override(node, assignment)
-    return load(RunConfig, node)
-
-
-def _finish(runner: Runner, counts: list[Statistics], record: dict[str, Any], prune: bool) -> dict[str, Any]:
+def finish(runner: Runner, counts: list[Statistics], record: dict[str, Any], prune: bool) -> dict[str, Any]:
+    """Summary, card and tidying; `summary.json` comes last and says that the run is complete."""
     config = runner.plan.config
     summary = summarise(runner.plan, counts, runner.statistics, runner.progress.seconds, peak_memory_bytes())
     summary["identity"] = record["identity"]
@@ -336,27 +247,3 @@ def _sweep(plan: Plan) -> None:
         storage.sweep(storage.join(plan.config.output, folder))
     for name in storage.list_names(plan.work):
         storage.sweep(storage.join(plan.work, name))
-
-
-def _as_json(found: Found) -> dict[str, Any]:
-    exchanges = {name: getattr(found, name) for name in ("ids", "contents", "components", "similarities")}
-    return {"shards": [s.__dict__ for s in found.shards]} | {k: v.__dict__ if v else None for k, v in exchanges.items()}
-
-
-def _from_json(data: dict[str, Any]) -> Found:
-    shards = [Shard(s["index"], s["uri"], tuple(s["rows"]), tuple(s["bases"])) for s in data["shards"]]
-    ids, contents, components, similarities = (
-        Exchange(**data[name]) if data[name] else None for name in ("ids", "contents", "components", "similarities")
-    )
-    assert ids is not None
-    return Found(shards, ids, contents, components, similarities)
-
-
-def free_bytes(folder: str) -> int | None:
-    """Free space where a local folder is, or will be; `None` for object stores."""
-    if not storage.is_local(folder):
-        return None
-    path = Path(folder).absolute()
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free

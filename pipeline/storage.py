@@ -162,7 +162,7 @@ def input_errors(uri: str) -> Iterator[None]:
     """Turn what file systems, Arrow and HTTP clients raise into an `InputError` that names the file."""
     failures: tuple[type[Exception], ...] = (OSError, EOFError, pa.ArrowException)
     if _scheme(uri) in ("http", "https") and find_spec("aiohttp"):
-        from aiohttp import ClientError  # noqa: PLC0415  an optional package
+        from aiohttp import ClientError
 
         failures += (ClientError,)
     try:
@@ -213,7 +213,7 @@ def _filesystem(scheme: str, authority: str) -> Any:
     package, extra = _EXTRAS[scheme]
     if find_spec(package) is None:
         raise ConfigError(f"{scheme}:// needs the package '{package}'; install it with: pip install 'baichuan-corpus[{extra}]'")
-    import fsspec  # noqa: PLC0415  takes 0.1 s, and only these sources need it
+    import fsspec
 
     return arrow_fs.PyFileSystem(arrow_fs.FSSpecHandler(fsspec.filesystem(scheme)))
 

@@ -43,7 +43,11 @@ def summarise(
         "output": plan.config.output,
         "documents": documents,
         "characters": {"input": total["input"][1], "kept": total["kept"][1]},
-        "bytes": {"input": total["input"][2], "kept": total["kept"][2], "raw": sum(s["bytes"] for s in statistics.get("annotate", ()))},
+        "bytes": {
+            "input": total["input"][2],
+            "kept": total["kept"][2],
+            "raw": sum(s["bytes"] for s in statistics.get("annotate", ())),
+        },
         "waterfall": _waterfall(total),
         "reasons": _sorted(total["reasons"]),
         "by_source": {name: _face(tally) for name, tally in sorted(by_source.items())},
@@ -51,7 +55,9 @@ def summarise(
         "by_language": {name: _face(tally) for name, tally in sorted(by_language.items())},
         "read": _read_counts(statistics.get("annotate", ())),
         "stages": _stage_speeds(statistics.get("annotate", ())),
-        "phases": {name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()},
+        "phases": {
+            name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()
+        },
         "duplicates": _duplicates(statistics),
         "peak_memory_bytes": {
             "driver": driver_memory_bytes,
@@ -61,7 +67,12 @@ def summarise(
 
 
 def _tally() -> dict[str, Any]:
-    return {"input": [0, 0, 0], "kept": [0, 0, 0], "left": defaultdict(lambda: [0, 0, 0]), "reasons": defaultdict(lambda: [0, 0, 0])}
+    return {
+        "input": [0, 0, 0],
+        "kept": [0, 0, 0],
+        "left": defaultdict(lambda: [0, 0, 0]),
+        "reasons": defaultdict(lambda: [0, 0, 0]),
+    }
 
 
 def _add(tally: dict[str, Any], found: Mapping[str, Any]) -> None:

@@ -23,23 +23,22 @@ MIN_SCRIPT_SHARE = 0.75
 """A script must hold this share of the bytes of letters to be the text's own; Han and Latin together, with less each, are mixed."""
 MIN_KANA_SHARE = 0.05
 """Kana among kana and Han characters from which on a text is Japanese. Chinese quotes a の now and then."""
-MIN_ENGLISH_WORD_SHARE = 0.12
-"""`ENGLISH_WORDS` among words; running English has .25 to .4, lists and headlines less."""
-FEW_WORDS = 12
+MIN_ENGLISH_WORD_SHARE = 0.10
+"""`ENGLISH_WORDS` among words with a letter; running English has .2 to .35, lists and headlines less, other languages below .09."""
+FEW_WORDS = 6
 """With so many words or fewer, a text in plain ASCII may be English without any of `ENGLISH_WORDS`."""
 
 
-def identify(profile: Profile) -> pa.Array:
-    """Language of each document, a string array of `LANGUAGES`; `none` for a document without letters."""
+def identify(profile: Profile, num_bytes: npt.NDArray[np.int64]) -> pa.Array:
+    """Language of each document, a string array of `LANGUAGES`; `none` for a document without letters. `num_bytes` is (n,)."""
     p = profile
     chinese_bytes = 3 * p.han
     letter_bytes = chinese_bytes + 3 * (p.kana + p.hangul) + p.latin + 2 * p.other_letters
     enough = MIN_SCRIPT_SHARE * letter_bytes
     japanese = p.kana > MIN_KANA_SHARE * (p.kana + p.han)
-    latin_words = p.num_words - p.han - p.kana
-    ascii_only = (p.other_letters == 0) & (p.num_chars == _ascii_chars(p))
+    latin_words = p.words_with_letter - p.han - p.kana
     english = (p.english_words >= MIN_ENGLISH_WORD_SHARE * latin_words) & (p.english_words > 0)
-    english |= ascii_only & (latin_words <= FEW_WORDS)
+    english |= (num_bytes == p.num_chars) & (latin_words <= FEW_WORDS)
     traditional = p.traditional_only > p.simplified_only
     decided = np.select(
         [

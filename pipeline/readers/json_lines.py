@@ -3,8 +3,8 @@
 `record` is the line number, so `file:record` opens in an editor; blank lines count and give no row. Numbers in `meta` pass through
 doubles (integers of 64 bits stay exact), and the last of repeated keys counts; all else is kept as it stood.
 
-Speed, one core, Arrow batch included: 277 MB/s over 115 MB of Chinese and English text of 17 kinds; 820 MB/s with long documents,
-145 MB/s at 470 bytes a line (poems), 106 MB/s at 250 (reviews).
+Speed, one core, Arrow batch included: 260 MB/s over 115 MB of Chinese and English text of 17 kinds; 700 MB/s with long documents,
+134 MB/s at 470 bytes a line (poems), 98 MB/s at 250 (reviews).
 """
 
 from collections.abc import Iterator

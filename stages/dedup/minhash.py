@@ -7,8 +7,8 @@ permutations are more exact and cost proportionally; one-permutation hashing and
 here (PROBE.md), as shingling costs as much as 128 lanes.
 
 The kernel shingles a document into a scratch array and folds 8 shingles into K lanes per pass, so that a signature is loaded and
-stored once per 8. One core, K = 128, real documents (`benchmarks/dedup_kernels.py`): 197-269 MB/s en, 260-320 zh, shingling included;
-8-57 times datasketch's `update_batch` on ready hashes.
+stored once per 8. One core, K = 128, real documents (`benchmarks/dedup_kernels.py`): 197-269 MB/s en, 260-320 zh, shingling
+included; 8-25 times datasketch's `update_batch` on ready hashes at usual lengths, more on short texts.
 """
 
 from functools import lru_cache

@@ -1,6 +1,7 @@
 """The strict loader: every error names the file, the line, the place, what stood there and what was wanted."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -50,7 +51,9 @@ def error(text: str, *overrides: str) -> str:
 
 
 def test_a_full_file_loads_with_the_types_of_its_fields() -> None:
-    text = "name: a\ncount: 4\nkind: green\ninner: {share: 1, names: [x, y]}\nlimits: {zh: 1e-3}\nsteps: [inner, other: {size: 2MB}]"
+    text = (
+        "name: a\ncount: 4\nkind: green\ninner: {share: 1, names: [x, y]}\nlimits: {zh: 1e-3}\nsteps: [inner, other: {size: 2MB}]"
+    )
     assert loaded(text) == Outer(
         name="a", count=4, kind="green", inner=Inner(share=1.0, names=("x", "y")), limits={"zh": 0.001},
         steps=(Inner(), Other(size=2_000_000)),
@@ -74,7 +77,10 @@ def test_a_full_file_loads_with_the_types_of_its_fields() -> None:
         ("name: [a]", "run.yaml:1: name: got a list, wanted a text"),
         ("name:", "run.yaml:1: name: got nothing, wanted a text"),
         ("name: a\ninner: {names: [1, {b: c}]}", "run.yaml:2: inner.names[1]: got a mapping, wanted a text"),
-        ("name: a\nsteps:\n - iner: {}", "run.yaml:3: steps[0]: unknown step 'iner'; did you mean 'inner'?; known are: inner, other"),
+        (
+            "name: a\nsteps:\n - iner: {}",
+            "run.yaml:3: steps[0]: unknown step 'iner'; did you mean 'inner'?; known are: inner, other",
+        ),
         ("name: a\nsteps:\n - {inner: {}, other: {}}", "steps[0]: got a mapping, wanted one step with its settings"),
         ("name: a\nlow: 2", "run.yaml:2: low: got 2.0, wanted at most high, which is 1"),
         ("name: a\n  b: [", "run.yaml:2: not valid YAML"),
@@ -120,19 +126,14 @@ def test_two_items_of_one_key_must_be_named_by_index() -> None:
     assert "2 items are called 'inner'" in error("name: a\nsteps: [inner: {}, inner: {}]", "steps.inner.share=1")
 
 
-def test_a_missing_file_names_its_nearest_neighbour(tmp_path: object) -> None:
-    from pathlib import Path
-
-    folder = Path(str(tmp_path))
-    (folder / "sample.yaml").write_text("name: a")
+def test_a_missing_file_names_its_nearest_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "sample.yaml").write_text("name: a")
     with pytest.raises(ConfigError, match=r"sampel.yaml: no such file; did you mean 'sample.yaml'\?"):
-        read_yaml(folder / "sampel.yaml")
+        read_yaml(tmp_path / "sampel.yaml")
 
 
-def test_a_file_that_is_not_utf8_is_an_error_and_no_traceback(tmp_path: object) -> None:
-    from pathlib import Path
-
-    path = Path(str(tmp_path)) / "gbk.yaml"
+def test_a_file_that_is_not_utf8_is_an_error_and_no_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "gbk.yaml"
     path.write_bytes("name: 语料".encode("gbk"))
     with pytest.raises(ConfigError, match="cannot be read as UTF-8"):
         read_yaml(path)

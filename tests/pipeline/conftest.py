@@ -25,11 +25,19 @@ def prose(seed: int, num_sentences: int = 12) -> str:
 def zh_prose(seed: int, num_sentences: int = 12) -> str:
     """The same in Chinese."""
     rng = random.Random(seed)
-    characters = "的一是在了和有大这主中人上为们地个用工时要动国产以我到他会作来分生对于学下级就年阶义发成部民可出能方进同行面说种过命度革而多子后自社加小机也经力线本电高量长党得实家定深法表着水理化争现所二起政三好十战无农使性前等反体合斗路图把结第里正新开论之物从当两些还天资事队批如应形想制心样干都向变关点育重其思与间内去因件日利相由压员气业代全组数果期导平各基或月毛然问比展那它最及外没看治提五解系林者米群头意只明四道马认次文通但条较克又公孔领军流入接席位情运器并飞原油放立题质指建区验活众很教决特此常石强极土少已根共直团统式转别造切九你取西持总料连任志观调七么山程百报更见必真保热委手改管处己将修支识病象几先老光专什六型具示复安带每东增则完风回南广劳轮科北打积车计给节做务被整联步类集号列温装即毫知轴研单色坚据速防史拉世设达尔场织历花受求传口断况采精金界品判参层止边清至万确究书"
+    characters = (
+        "的一是在了和有大这主中人上为们地个用工时要动国产以我到他会作来分生对于学下级就年阶义发成部民可出能方进同行面说种过命度革"
+        "而多子后自社加小机也经力线本电高量长党得实家定深法表着水理化争现所二起政三好十战无农使性前等反体合斗路图把结第里正新开论"
+        "之物从当两些还天资事队批如应形想制心样干都向变关点育重其思与间内去因件日利相由压员气业代全组数果期导平各基或月毛然问比展"
+        "那它最及外没看治提五解系林者米群头意只明四道马认次文通但条较克又公孔领军流入接席位情运器并飞原油放立题质指建区验活众很教"
+        "决特此常石强极土少已根共直团统式转别造切九你取西持总料连任志观调七么山程百报更见必真保热委手改管处己将修支识病象几先老光"
+        "专什六型具示复安带每东增则完风回南广劳轮科北打积车计给节做务被整联步类集号列温装即毫知轴研单色坚据速防史拉世设达尔场织历"
+        "花受求传口断况采精金界品判参层止边清至万确究书"
+    )
     return "".join("".join(rng.choice(characters) for _ in range(18)) + "。" for _ in range(num_sentences))
 
 
-@pytest.fixture()
+@pytest.fixture
 def make_config(tmp_path: Path) -> Callable[..., Path]:
     """Write sources as JSON-lines files and a YAML for them; keyword arguments replace top-level settings."""
 
@@ -66,4 +74,8 @@ def read_parts(folder: str | Path, part: str) -> pa.Table:
 
 def output_bytes(folder: str | Path) -> dict[str, bytes]:
     """The bytes of every corpus, rejected and ledger file, by name."""
-    return {str(p.relative_to(folder)): p.read_bytes() for part in ("corpus", "rejected", "ledger") for p in (Path(folder) / part).iterdir()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for part in ("corpus", "rejected", "ledger")
+        for p in (Path(folder) / part).iterdir()
+    }

@@ -73,12 +73,14 @@ def test_a_unit_whose_worker_is_killed_runs_again(ray_executor: OnRay, tmp_path:
 
 
 def test_a_unit_that_always_kills_its_worker_is_named_with_what_to_do(ray_executor: OnRay, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"unit deadly: its worker died more often than engine.retries allows.*run again to continue"):
+    with pytest.raises(
+        RunError, match=r"unit deadly: its worker died more often than engine.retries allows.*run again to continue"
+    ):
         phase(ray_executor, tmp_path, die_always, {"deadly": ""})
 
 
 def test_a_users_error_in_a_worker_is_that_error_and_a_defect_keeps_its_type(ray_executor: OnRay, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="^a.gz: torn$"):
+    with pytest.raises(InputError, match=r"^a\.gz: torn$"):
         phase(ray_executor, tmp_path, refuse, {"unit": "a.gz"})
     with pytest.raises(KeyError, match="a defect of ours"):
         phase(ray_executor, tmp_path, fail, {"unit": ""})

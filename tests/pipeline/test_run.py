@@ -1,5 +1,6 @@
 """A run from files to ledger, in this process: books balance, duplicates are fair, nothing depends on how the work is cut."""
 
+import gzip
 import json
 import random
 from collections.abc import Callable
@@ -11,7 +12,8 @@ import pytest
 from configs.errors import ConfigError, InputError, RunError
 from pipeline.config import load_run
 from pipeline.explain import story
-from pipeline.run import run, select
+from pipeline.reselect import select
+from pipeline.run import run
 from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts, zh_prose
 
 Maker = Callable[..., Path]
@@ -52,7 +54,14 @@ def test_a_repeated_id_gets_the_next_free_suffix_in_document_order(make_config: 
     rows = [{"id": name, "text": prose(i)} for i, name in enumerate(ids)]
     _, folder = finish(make_config({"a": rows}))
     by_record = {row["record"]: (row["id"], row["repeated_id"]) for row in ledger(folder).values()}
-    assert by_record == {1: ("x", False), 2: ("x~3", True), 3: ("x~2", False), 4: ("y", False), 5: ("x~4", True), 6: ("x~2~2", True)}
+    assert by_record == {
+        1: ("x", False),
+        2: ("x~3", True),
+        3: ("x~2", False),
+        4: ("y", False),
+        5: ("x~4", True),
+        6: ("x~2~2", True),
+    }
 
 
 def test_the_longest_clean_member_of_a_cluster_survives_whatever_its_place(make_config: Maker) -> None:
@@ -126,7 +135,9 @@ def test_lost_output_files_and_a_lost_summary_are_made_again_with_the_same_bytes
 def test_another_configuration_in_the_same_folder_is_refused_unless_overwritten(make_config: Maker) -> None:
     config = make_config(corpus_of_many())
     finish(config)
-    with pytest.raises(RunError, match=r"another configuration \(stages\[3\].document_dedup.similarity: 0.8 there, 0.9 here\).*--overwrite"):
+    with pytest.raises(
+        RunError, match=r"another configuration \(stages\[3\].document_dedup.similarity: 0.8 there, 0.9 here\).*--overwrite"
+    ):
         finish(config, "stages.document_dedup.similarity=0.9")
     summary, folder = finish(config, "stages.document_dedup.similarity=0.9", overwrite=True)
     assert json.loads((Path(folder) / "run.json").read_text())["settings"]["stages"][3]["document_dedup"]["similarity"] == 0.9
@@ -175,7 +186,7 @@ def test_a_takedown_removes_a_survivor_and_the_next_of_its_cluster_takes_its_pla
 
 def test_selecting_refuses_settings_that_need_computing(make_config: Maker, tmp_path: Path) -> None:
     _, folder = finish(make_config(corpus_of_many()))
-    with pytest.raises(RunError, match="stages.document_dedup: this setting changes what is computed"):
+    with pytest.raises(RunError, match=r"stages\.document_dedup: this setting changes what is computed"):
         select(folder, str(tmp_path / "no"), ["stages.document_dedup.shingle=7"], quiet=True)
     with pytest.raises(ConfigError, match="unknown key 'similarty'; did you mean 'similarity'"):
         select(folder, str(tmp_path / "no"), ["stages.document_dedup.similarty=0.7"], quiet=True)
@@ -207,29 +218,31 @@ def test_a_document_tells_its_story(make_config: Maker) -> None:
 
 def test_a_missing_source_is_an_error_before_anything_starts(make_config: Maker, tmp_path: Path) -> None:
     config = make_config({"corpus": [{"text": "a"}]})
-    with pytest.raises(InputError, match="corpus.jsonl"):
+    with pytest.raises(InputError, match=r"corpus\.jsonl"):
         finish(config, f"sources.corpus.path={tmp_path / 'korpus.jsonl'}")
     assert not (tmp_path / "out").exists()
 
 
 def test_settings_that_cannot_work_are_refused_with_what_would(make_config: Maker) -> None:
     config = make_config({"a": [{"text": "a"}]})
-    with pytest.raises(RunError, match=r"engine.memory_per_worker: got 500,000,000 bytes; .* set engine.split_bytes to at most 3,571,428"):
+    with pytest.raises(
+        RunError, match=r"engine.memory_per_worker: got 500,000,000 bytes; .* set engine.split_bytes to at most 3,571,428"
+    ):
         finish(config, "engine.memory_per_worker=500MB", "engine.split_bytes=64MiB")
-    with pytest.raises(ConfigError, match="stages.*: stands after 'normalize'|put it last"):
+    with pytest.raises(ConfigError, match=r"stages\[0\]\.select: 'exact_dedup' stands after it; .* put it last"):
         finish(make_config({"a": [{"text": "a"}]}, stages=[{"select": {}}, {"exact_dedup": {}}]))
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("skip", 1), ("fail", None)])
-def test_a_truncated_file_ends_the_run_or_is_one_rejected_row(make_config: Maker, tmp_path: Path, policy: str, kept: int | None) -> None:
-    import gzip
-
+def test_a_truncated_file_ends_the_run_or_is_one_rejected_row(
+    make_config: Maker, tmp_path: Path, policy: str, kept: int | None
+) -> None:
     good = gzip.compress(json.dumps({"id": "ok", "text": prose(1)}).encode() + b"\n" + prose(2, 4000).encode())
     (tmp_path / "torn.jsonl.gz").write_bytes(good[: len(good) // 2])
     config = make_config({"a": []}, name=policy)
     overrides = (f"sources.a.path={tmp_path / 'torn.jsonl.gz'}", f"sources.a.bad_file={policy}")
     if kept is None:
-        with pytest.raises(InputError, match="torn.jsonl.gz"):
+        with pytest.raises(InputError, match=r"torn\.jsonl\.gz"):
             finish(config, *overrides)
         return
     summary, folder = finish(config, *overrides)
