@@ -5,6 +5,7 @@ Data was measured at 3-10 times the cost of plain tasks for this work, and it ma
 by shard (docs/decisions.md).
 """
 
+import errno
 import os
 import resource
 import time
@@ -37,10 +38,15 @@ class Task:
     def __call__(self) -> Statistics:
         """Run the unit, commit it, and report what it took; `peak_memory_bytes` is that of this process so far."""
         started = time.perf_counter()
-        statistics = self.function(self.work)
-        statistics["seconds_total"] = time.perf_counter() - started
-        statistics["peak_memory_bytes"] = peak_memory_bytes()
-        Units(self.units_folder).finish(self.key, statistics)
+        try:
+            statistics = self.function(self.work)
+            statistics["seconds_total"] = time.perf_counter() - started
+            statistics["peak_memory_bytes"] = peak_memory_bytes()
+            Units(self.units_folder).finish(self.key, statistics)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise RunError(f"{self.units_folder}: the disk is full; what is done is kept: free some space and run again to continue") from None
         return statistics
 
 

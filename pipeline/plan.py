@@ -16,6 +16,7 @@ from pipeline import storage
 from pipeline.config import RunConfig, Source, as_settings
 from pipeline.judge import HEAVY
 from pipeline.manifest import code_identity, file_identity, identity
+from pipeline.readers import pieces
 from pipeline.splits import list_inputs
 from pipeline.storage import FileInfo
 from stages.dedup.stage import DocumentDedup, ExactDedup
@@ -116,7 +117,17 @@ def make_plan(config: RunConfig) -> Plan:
     stages = complete_stages(config.stages)
     check_stages(stages)
     _check_memory(config)
-    return Plan(config, stages, list_inputs(config))
+    inputs = list_inputs(config)
+    _check_columns(inputs, config.engine.split_bytes)
+    return Plan(config, stages, inputs)
+
+
+def _check_columns(inputs: list[tuple[Source, list[FileInfo]]], split_bytes: int) -> None:
+    """The first Parquet file of each source has the columns that its settings name: a missing one is found before Ray starts."""
+    for source, files in inputs:
+        first = next((file for file in files if source.format in ("auto", "parquet") and file.relative.endswith(".parquet")), None)
+        if first is not None and source.bad_file == "fail":
+            pieces(first, source, split_bytes)
 
 
 def _check_memory(config: RunConfig) -> None:

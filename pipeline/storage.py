@@ -61,6 +61,11 @@ def is_local(uri: str) -> bool:
     return _scheme(uri) == "file"
 
 
+def filesystem(uri: str) -> tuple[Any, str]:
+    """The Arrow file system of a URI and the path in it, for `pyarrow.dataset`."""
+    return _locate(uri)
+
+
 def open_input(uri: str) -> pa.NativeFile:
     """Open for random access. Raises `InputError` if the file is missing or may not be read."""
     with input_errors(uri):
@@ -279,8 +284,10 @@ def _why_nothing(filesystem: Any, path: str, kind: Any) -> str:
     """What to say when nothing is there: the nearest name in the deepest folder that exists."""
     if kind == arrow_fs.FileType.Directory:
         return "the folder holds no files; check the path"
+    if path.startswith("http"):
+        return "the server did not give the file; check the address and the connection"
     folder, name = path, ""
-    while "/" in folder.strip("/") and "://" not in folder:
+    while "/" in folder.strip("/"):
         folder, _, name = folder.rpartition("/")
         folder = folder or "/"
         entries = filesystem.get_file_info(arrow_fs.FileSelector(folder, recursive=False, allow_not_found=True))

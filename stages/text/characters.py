@@ -24,7 +24,25 @@ full-width forms of ASCII signs, `CONTROL` also format characters, variation sel
 GOPHER_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's English stop words (Rae et al. 2021, A1.1)."""
 
-ENGLISH_WORDS = (*GOPHER_WORDS, "is", "are", "was", "were", "for", "this", "it", "not", "you", "from", "by", "as", "what", "how", "or", "at")
+ENGLISH_WORDS = (
+    *GOPHER_WORDS,
+    "is",
+    "are",
+    "was",
+    "were",
+    "for",
+    "this",
+    "it",
+    "not",
+    "you",
+    "from",
+    "by",
+    "as",
+    "what",
+    "how",
+    "or",
+    "at",
+)
 """Short frequent words, Gopher's among them: their share of all words tells English from other languages in Latin letters."""
 
 CHINESE_STOP_CHARACTERS = ("的", "了", "是", "在", "不", "和", "有", "我", "这這", "人", "他", "也", "就", "到", "说說", "上", "为為爲", "与與",
@@ -104,11 +122,35 @@ def english_words() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
     return keys, numbers
 
 
-_HAN = ((0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3021, 0x3029), (0x3038, 0x303B), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
-_KANA = ((0x3041, 0x3096), (0x3099, 0x309A), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F))
+_HAN = (
+    (0x2E80, 0x2FDF),
+    (0x3005, 0x3007),
+    (0x3021, 0x3029),
+    (0x3038, 0x303B),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+)
+_KANA = (
+    (0x3041, 0x3096),
+    (0x3099, 0x309A),
+    (0x309D, 0x309F),
+    (0x30A1, 0x30FA),
+    (0x30FC, 0x30FF),
+    (0x31F0, 0x31FF),
+    (0xFF66, 0xFF9F),
+)
 _HANGUL = ((0x1100, 0x11FF), (0x3131, 0x318E), (0xA960, 0xA97F), (0xAC00, 0xD7FF), (0xFFA0, 0xFFDC))
 _LATIN = ((0x41, 0x24F), (0x1E00, 0x1EFF), (0x2C60, 0x2C7F), (0xA722, 0xA7FF), (0xAB30, 0xAB6F), (0xFB00, 0xFB06), (0xFF21, 0xFF5A))
-_EMOJI = ((0x231A, 0x231B), (0x23E9, 0x23FA), (0x2600, 0x27BF), (0x2B05, 0x2B07), (0x2B1B, 0x2B1C), (0x2B50, 0x2B55), (0x1F000, 0x1FAFF))
+_EMOJI = (
+    (0x231A, 0x231B),
+    (0x23E9, 0x23FA),
+    (0x2600, 0x27BF),
+    (0x2B05, 0x2B07),
+    (0x2B1B, 0x2B1C),
+    (0x2B50, 0x2B55),
+    (0x1F000, 0x1FAFF),
+)
 
 
 def _class(code: int) -> int:

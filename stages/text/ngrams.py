@@ -21,7 +21,19 @@ import numpy.typing as npt
 from numba import njit
 
 from stages.text.buffers import TextBuffer
-from stages.text.characters import DIGIT, HAN, HAN_END, HAN_FIRST, HANGUL, KANA, SPACE, character_classes, class_of, decode, read_only
+from stages.text.characters import (
+    DIGIT,
+    HAN,
+    HAN_END,
+    HAN_FIRST,
+    HANGUL,
+    KANA,
+    SPACE,
+    character_classes,
+    class_of,
+    decode,
+    read_only,
+)
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)

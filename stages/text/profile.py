@@ -28,7 +28,6 @@ from stages.text.characters import (
     HAN_TRADITIONAL,
     HANGUL,
     KANA,
-    PUNCTUATION,
     SPACE,
     SYMBOL,
     WORD_MULTIPLIER,
@@ -153,7 +152,9 @@ def _profile(data, offsets, classes, han_marks, words, word_numbers, counts):  #
     c = np.empty(counts.shape[0], np.int64)
     for document in range(len(offsets) - 1):
         c[:] = 0
-        _count_document(data, offsets[document], offsets[document + 1], classes, han_marks, words, word_numbers, seen, owner, document, c)
+        _count_document(
+            data, offsets[document], offsets[document + 1], classes, han_marks, words, word_numbers, seen, owner, document, c
+        )
         counts[:, document] = c
 
 

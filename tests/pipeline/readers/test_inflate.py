@@ -38,8 +38,9 @@ def written(tmp_path: Path, name: str, data: bytes) -> Path:
 def test_a_stream_becomes_shards_of_whole_lines_with_known_numbers(tmp_path: Path, ending: str) -> None:
     result = inflated(written(tmp_path, f"a.jsonl.{ending}", COMPRESS[ending](b"\n".join(LINES))))
     assert (result.error, result.fault) == (None, None)
-    assert [piece.first_record for piece in result.pieces] == [1, 302, 587, 872]
-    assert all(4000 <= piece.size < 4016 for piece in result.pieces[:-1])
+    assert [piece.first_record for piece in result.pieces] == [1, 275, 542, 809]
+    # 10 lines of 13 bytes, 90 of 14, then of 15: 274 lines are the first to reach 4,000 bytes, then 267.
+    assert all(4000 <= piece.size < 4015 for piece in result.pieces[:-1])
     assert {piece.relative for piece in result.pieces} == {f"a.jsonl.{ending}"}
     assert brief(read_pieces(result.pieces, source_of(tmp_path))) == WHOLE
 
@@ -128,7 +129,7 @@ def test_parquet_and_warc_members_need_no_inflating(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_an_input_error(tmp_path: Path) -> None:
-    path = written(tmp_path, "a.jsonl.gz", b"")
+    path = written(tmp_path, "a.jsonl.gz", gzip.compress(b"{}"))
     source = source_of(path)
     (file,) = storage.list_files(str(path))
     path.unlink()

@@ -1,0 +1,171 @@
+"""Rule files: which scores a document of a language and domain may have, and their evaluation over columns of scores.
+
+A file holds `languages`, the primary subtags that it judges (`zh` covers zh-hans, zh-hant and zh-CN), `rules` (a bound for each
+column), and `domains`, changes for kinds of text. A side that a change does not name is inherited; `off` lifts both.
+
+A document of language `mixed` is judged as Chinese if at least a quarter of its visible characters are Han, which is where Han fill
+half of the bytes, else as English. A language that no file names has no rules: we do not judge what we have not calibrated.
+Thresholds never enter the scores, so the same saved scores can be judged again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, make_dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from configs.errors import ConfigError
+from configs.loader import SettingError, find_file, load, read_yaml
+from stages.filters import columns as filter_columns
+
+MIXED_CHINESE_HAN_SHARE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Both included; a side that is not given is open."""
+
+    min: float | None = None
+    max: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise SettingError("min", f"got {self.min:g}, more than max, {self.max:g}; no document could pass")
+
+    def outside(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Which scores are below `min` or above `max`, both rounded to the type of the scores."""
+        failing = np.zeros(len(scores), np.bool_)
+        if self.min is not None:
+            failing |= scores < scores.dtype.type(self.min)
+        if self.max is not None:
+            failing |= scores > scores.dtype.type(self.max)
+        return failing
+
+    def changed_by(self, other: "Bounds") -> "Bounds":
+        """These bounds with the sides that `other` names."""
+        return replace(self, **{f.name: getattr(other, f.name) for f in fields(other) if getattr(other, f.name) is not None})
+
+
+OFF = Bounds(min=-np.inf, max=np.inf)
+
+
+@lru_cache(maxsize=1)
+def _column_bounds() -> type:
+    """A dataclass with a field for every column of every filter: so the loader itself names unknown columns, with line and neighbour."""
+    return make_dataclass("ColumnBounds", [(c.name, Bounds | None, None) for c in filter_columns()], frozen=True, kw_only=True)
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """Rules for some languages."""
+
+    name: str
+    languages: frozenset[str]
+    rules: Mapping[str, Bounds]
+    domains: Mapping[str, Mapping[str, Bounds]]
+    """Complete bounds of each domain that has changes."""
+
+
+def load_rule_file(path: str, overrides: Mapping[str, Bounds]) -> RuleFile:
+    """Read a rule file and lay `overrides` over the rules of each of its domains. Raises `ConfigError` with file, line and place."""
+    node = read_yaml(find_file(path))
+    _spell_out_off(node)
+    schema = make_dataclass(
+        "RuleFileSettings",
+        [
+            ("languages", tuple[str, ...]),
+            ("rules", _column_bounds()),
+            ("domains", dict[str, _column_bounds()], field(default_factory=dict)),  # type: ignore[misc]
+        ],
+        frozen=True,
+        kw_only=True,
+    )
+    settings: Any = load(schema, node)
+    if not settings.languages:
+        raise ConfigError(f"{path}: languages: got none, wanted at least one, such as [en]")
+    rules = _given(settings.rules)
+    domains = {domain: _changed(_changed(rules, _given(changes)), overrides) for domain, changes in settings.domains.items()}
+    return RuleFile(path, frozenset(map(primary_subtag, settings.languages)), _changed(rules, overrides), domains)
+
+
+class RuleBook:
+    """Rule files with overrides, ready to judge."""
+
+    def __init__(self, files: Iterable[str], overrides: Mapping[str, Bounds]) -> None:
+        self.files = tuple(load_rule_file(file, overrides) for file in files)
+
+    def failing(self, columns: pa.Table | pa.RecordBatch) -> dict[str, npt.NDArray[np.bool_]]:
+        """Rows outside the bounds of their language and domain, for each column that fails at least one row.
+
+        `columns` needs `lang`, `domain`, `fault` and the columns of the rules. Rows with a fault, or without a language, never fail.
+        """
+        masks: dict[str, npt.NDArray[np.bool_]] = {}
+        languages = _languages(columns)
+        domains = columns["domain"].to_numpy(zero_copy_only=False)
+        sound = pc.is_null(columns["fault"]).to_numpy(zero_copy_only=False)
+        for file in self.files:
+            judged = sound & np.isin(languages, list(file.languages))
+            for domain in sorted(set(domains[judged])):
+                rows = np.flatnonzero(judged & (domains == domain))
+                for column, bounds in file.domains.get(domain, file.rules).items():
+                    scores = columns[column].to_numpy(zero_copy_only=False)[rows]
+                    failing = rows[bounds.outside(scores)]
+                    if len(failing):
+                        masks.setdefault(column, np.zeros(len(sound), np.bool_))[failing] = True
+        order = {column.name: place for place, column in enumerate(filter_columns())}
+        return dict(sorted(masks.items(), key=lambda item: order[item[0]]))
+
+
+def primary_subtag(code: str) -> str:
+    """`zh-Hans`, `zh_CN` and `zh` -> `zh`."""
+    return code.lower().replace("_", "-").partition("-")[0]
+
+
+def check_columns(names: Iterable[str]) -> None:
+    """Raise `SettingError` for the key `overrides` if a name is not a column of a filter."""
+    known = [column.name for column in filter_columns()]
+    for name in names:
+        if name not in known:
+            raise SettingError("overrides", f"unknown column '{name}'; known are: {', '.join(known)}")
+
+
+def _languages(columns: pa.Table | pa.RecordBatch) -> npt.NDArray[np.object_]:
+    """The primary subtag that each row is judged under; '' without a language."""
+    encoded = pc.dictionary_encode(pc.fill_null(columns["lang"], ""))
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = np.array([primary_subtag(code) for code in encoded.dictionary.to_pylist()] or [""], object)
+    languages = codes[encoded.indices.to_numpy(zero_copy_only=False)]
+    chinese = columns["han_share"].to_numpy(zero_copy_only=False) >= MIXED_CHINESE_HAN_SHARE
+    mixed = languages == "mixed"
+    languages[mixed & chinese] = "zh"
+    languages[mixed & ~chinese] = "en"
+    return languages
+
+
+def _given(settings: Any) -> dict[str, Bounds]:
+    return {f.name: getattr(settings, f.name) for f in fields(settings) if getattr(settings, f.name) is not None}
+
+
+def _changed(rules: Mapping[str, Bounds], changes: Mapping[str, Bounds]) -> dict[str, Bounds]:
+    return {**rules, **{column: rules.get(column, Bounds()).changed_by(change) for column, change in changes.items()}}
+
+
+def _spell_out_off(node: yaml.Node) -> None:
+    """Write `column: off` as `{min: -.inf, max: .inf}`, in place."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for index, (key, value) in enumerate(node.value):
+        if isinstance(value, yaml.ScalarNode) and value.value == "off":
+            sides = [
+                (yaml.ScalarNode("tag:yaml.org,2002:str", side), yaml.ScalarNode("tag:yaml.org,2002:float", limit))
+                for side, limit in (("min", "-.inf"), ("max", ".inf"))
+            ]
+            node.value[index] = (key, yaml.MappingNode("tag:yaml.org,2002:map", sides, value.start_mark, value.end_mark))
+        else:
+            _spell_out_off(value)

@@ -1,0 +1,22 @@
+"""The stages that a run's YAML may name."""
+
+from collections.abc import Mapping
+
+from stages.dedup.stage import DocumentDedup, ExactDedup
+from stages.heuristics import Heuristics
+from stages.measure import Measure
+from stages.normalize import Normalize
+from stages.select import Select
+from stages.stage import Stage
+
+
+def stage_classes() -> Mapping[str, type[Stage]]:
+    """Stage key -> class, in the usual order of a run."""
+    return {
+        "normalize": Normalize,
+        "measure": Measure,
+        "heuristics": Heuristics,
+        "exact_dedup": ExactDedup,
+        "document_dedup": DocumentDedup,
+        "select": Select,
+    }

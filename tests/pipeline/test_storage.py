@@ -1,0 +1,317 @@
+import http.server
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.errors import ConfigError, InputError
+from pipeline import storage
+from tests.pipeline.readers.reading import brief, read_all, source_of
+
+
+def filled(folder: Path, *names: str) -> str:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return str(folder)
+
+
+def relatives(path: str) -> list[str]:
+    return [file.relative for file in storage.list_files(path)]
+
+
+def test_join_keeps_the_scheme() -> None:
+    assert storage.join("s3://b/a/", "x", "y.json") == "s3://b/a/x/y.json"
+    assert storage.join("out", "x") == "out/x"
+    assert storage.join("/", "x") == "/x"
+
+
+def test_is_local() -> None:
+    assert [storage.is_local(uri) for uri in ("a", "/a", "file:///a", "s3://a", "https://a/b")] == [True, True, True, False, False]
+
+
+def test_a_file_is_listed_with_its_size_and_a_fingerprint_that_changes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "a b%20中.txt"
+    path.write_bytes(b"123")
+    (before,) = storage.list_files(str(path))
+    assert (before.uri, before.relative, before.size) == (str(path), "a b%20中.txt", 3)
+    assert storage.list_files(path.as_uri()) == [before]
+    os.utime(path, ns=(1, 1))
+    (after,) = storage.list_files(str(path))
+    assert after.fingerprint == "3-1" != before.fingerprint
+
+
+def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(filled(tmp_path, "d/a.txt"))
+    (file,) = storage.list_files("d")
+    assert (file.uri, file.relative) == (str(tmp_path / "d/a.txt"), "a.txt")
+
+
+def test_a_folder_gives_all_below_without_dotfiles_and_markers(tmp_path: Path) -> None:
+    names = ("b/2.txt", "a.txt", "b/c/1.txt", ".hidden", ".git/x.txt", "_SUCCESS", "b/_metadata", "_temporary/0/x", "_intro.txt")
+    assert relatives(filled(tmp_path, *names)) == ["_intro.txt", "a.txt", "b/2.txt", "b/c/1.txt"]
+
+
+@pytest.mark.parametrize(
+    ("glob", "wanted"),
+    [
+        ("*.txt", ["a.txt", "ab.txt"]),
+        ("a?.txt", ["ab.txt"]),
+        ("[!b]*.txt", ["a.txt", "ab.txt"]),
+        ("[b-d]/*", ["b/1.txt", "c/2.md"]),
+        ("*/*.txt", ["b/1.txt"]),
+        ("**/*.txt", ["a.txt", "ab.txt", "b/1.txt", "b/c/3.txt"]),
+        ("b/**", ["1.txt", "c/3.txt"]),
+        ("b/**/3.txt", ["c/3.txt"]),
+    ],
+)
+def test_globs(tmp_path: Path, glob: str, wanted: list[str]) -> None:
+    folder = filled(tmp_path, "a.txt", "ab.txt", "b/1.txt", "b/c/3.txt", "c/2.md", ".h.txt", "b/.h/4.txt")
+    assert relatives(f"{folder}/{glob}") == wanted
+
+
+def test_a_name_with_glob_characters_that_exists_is_taken_literally(tmp_path: Path) -> None:
+    folder = filled(tmp_path, "a[1].txt", "a1.txt")
+    assert relatives(f"{folder}/a[1].txt") == ["a[1].txt"]
+
+
+@given(name=st.text(st.characters(exclude_characters="/*?[", exclude_categories=("Cs",)), min_size=1))
+def test_a_glob_without_special_characters_matches_itself_alone(name: str) -> None:
+    pattern = storage._glob_pattern(name)
+    assert pattern.fullmatch(name)
+    assert not pattern.fullmatch(name + "x")
+
+
+def test_what_matches_nothing_names_the_nearest(tmp_path: Path) -> None:
+    folder = filled(tmp_path, "law_zh.jsonl.zst", "sub/x")
+    with pytest.raises(InputError, match=r"'law_zn\.jsonl\.zst'; did you mean 'law_zh\.jsonl\.zst'\?"):
+        storage.list_files(f"{folder}/law_zn.jsonl.zst")
+    with pytest.raises(InputError, match=r"has no 'sup'; did you mean 'sub'\?"):
+        storage.list_files(f"{folder}/sup/deeper/y")
+    with pytest.raises(InputError, match=r"nothing matches; '.*' has no '\*\.parquet'"):
+        storage.list_files(f"{folder}/*.parquet")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no files"):
+        storage.list_files(f"{folder}/empty")
+
+
+def test_list_names_is_empty_for_a_missing_folder_and_leaves_out_unfinished_files(tmp_path: Path) -> None:
+    assert storage.list_names(str(tmp_path / "none")) == set()
+    with storage.committed(str(tmp_path / "a")):
+        assert storage.list_names(str(tmp_path)) == set()
+    filled(tmp_path, "d/b")
+    assert storage.list_names(str(tmp_path)) == {"a", "d"}
+
+
+def test_a_committed_file_appears_when_the_block_ends(tmp_path: Path) -> None:
+    uri = str(tmp_path / "new" / "a.bin")
+    with storage.committed(uri) as file:
+        file.write(b"1")
+        assert not storage.exists(uri)
+    assert storage.read_bytes(uri) == b"1"
+
+
+def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    uri = str(tmp_path / "a.bin")
+    storage.write_bytes(uri, b"old")
+    with pytest.raises(KeyError), storage.committed(uri) as file:
+        file.write(b"new")
+        raise KeyError
+    assert storage.read_bytes(uri) == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_a_name_of_255_bytes_can_be_committed(tmp_path: Path) -> None:
+    uri = str(tmp_path / ("中" * 85))
+    storage.write_bytes(uri, b"1")
+    assert storage.exists(uri)
+
+
+def test_sweep_deletes_what_a_killed_process_left_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    block = storage.committed(str(tmp_path / "d" / "a.bin"))
+    block.__enter__().close()  # as if killed: the block never ends
+    filled(tmp_path, "d/b.partial", ".c")
+    assert len(os.listdir(tmp_path / "d")) == 2
+    assert storage.sweep(str(tmp_path)) == 1
+    assert sorted(os.listdir(tmp_path / "d")) == ["b.partial"]
+    assert storage.sweep(str(tmp_path / "none")) == 0
+
+
+def test_remove_takes_files_and_folders_and_does_not_mind_their_absence(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "d", "a", "b/c")
+    storage.remove(f"{folder}/a")
+    assert storage.list_names(folder) == {"b"}
+    storage.remove(folder)
+    storage.remove(folder)
+    assert not storage.exists(folder)
+
+
+def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        storage.open_input(str(tmp_path / "none"))
+
+
+def test_an_unknown_scheme_is_a_config_error() -> None:
+    with pytest.raises(ConfigError, match="ftp://: not a known kind of path"):
+        storage.list_files("ftp://host/a")
+
+
+def test_a_missing_package_is_a_config_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"hf:// needs the package 'huggingface_hub'; install it with: pip install 'baichuan-corpus\[hf\]'"):
+        storage.list_files("hf://datasets/a/b")
+
+
+def test_fsspec_sources_cannot_be_written() -> None:
+    with pytest.raises(ConfigError, match="https:// can only be read"):
+        storage.write_bytes("https://host/a", b"")
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An empty bucket of an S3 service in this process."""
+    boto3 = pytest.importorskip("boto3", reason="needs moto[server,s3]")
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        settings = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        }
+        for name, value in settings.items():
+            environment.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="corpus")
+        yield "s3://corpus"
+        client.close()
+        storage._filesystem.cache_clear()
+        server.stop()
+
+
+def test_s3_lists_files_folders_and_globs(bucket: str) -> None:
+    for name in ("in/b/2.jsonl", "in/a 中%20.jsonl", "in/_SUCCESS", "in/.x", "in/b/c/3.txt"):
+        storage.write_bytes(storage.join(bucket, name), name.encode())
+    assert relatives(f"{bucket}/in/") == ["a 中%20.jsonl", "b/2.jsonl", "b/c/3.txt"]
+    assert relatives(f"{bucket}/in/**/*.jsonl") == ["a 中%20.jsonl", "b/2.jsonl"]
+    assert relatives(f"{bucket}/in/*.jsonl") == ["a 中%20.jsonl"]
+    (file,) = storage.list_files(f"{bucket}/in/b/2.jsonl")
+    assert (file.uri, file.relative, file.size) == (f"{bucket}/in/b/2.jsonl", "2.jsonl", 12)
+    assert file.fingerprint.startswith("12-")
+    assert storage.list_names(f"{bucket}/in") == {"a 中%20.jsonl", "b", "_SUCCESS", ".x"}
+    assert storage.list_names(f"{bucket}/none") == set()
+    with pytest.raises(InputError, match=r"did you mean '2\.jsonl'\?"):
+        storage.list_files(f"{bucket}/in/b/3.jsonl")
+
+
+def test_s3_objects_appear_when_the_block_ends_and_never_after_a_failure(bucket: str) -> None:
+    uri = f"{bucket}/out/a.bin"
+    with storage.committed(uri) as file:
+        file.write(b"1" * (6 << 20))
+        assert not storage.exists(uri)
+    assert len(storage.read_bytes(uri)) == 6 << 20
+    with pytest.raises(KeyError), storage.committed(uri) as file:
+        file.write(b"2")
+        raise KeyError
+    assert len(storage.read_bytes(uri)) == 6 << 20
+    storage.make_folder(f"{bucket}/out")
+    storage.remove(uri)
+    storage.remove(uri)
+    assert not storage.exists(uri)
+
+
+def test_s3_json_lines_are_read_by_ranges(bucket: str) -> None:
+    uri = f"{bucket}/read/a.jsonl"
+    storage.write_bytes(uri, b"".join(b'{"text":"%d"}\n' % number for number in range(200)))
+    assert brief(read_all(source_of(uri), target_bytes=500)) == [(number + 1, str(number)) for number in range(200)]
+
+
+def test_s3_parquet_is_written_and_read_by_ranges(bucket: str) -> None:
+    uri = f"{bucket}/read/a.parquet"
+    with storage.committed(uri) as file:
+        pq.write_table(pa.table({"text": [str(number) for number in range(100)]}), file, row_group_size=10)
+    assert brief(read_all(source_of(uri), target_bytes=100)) == [(number + 1, str(number)) for number in range(100)]
+
+
+class _Ranges(http.server.BaseHTTPRequestHandler):
+    """Serves byte ranges of files in memory, as real file servers do; `/whole.jsonl` refuses ranges, `/broken` fails."""
+
+    files = {"/a.jsonl": b'{"text":"one"}\n{"text":"two"}\n' * 100, "/whole.jsonl": b'{"text":"one"}\n'}
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def _answer(self, *, with_body: bool) -> None:
+        data = self.files.get(self.path)
+        if data is None:
+            self.send_error(500 if self.path == "/broken" else 404)
+            return
+        start, end, status = 0, len(data) - 1, 200
+        if "Range" in self.headers and self.path != "/whole.jsonl":
+            first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+            start, end, status = int(first), min(int(last or end), end), 206
+        self.send_response(status)
+        self.send_header("Accept-Ranges", "none" if self.path == "/whole.jsonl" else "bytes")
+        self.send_header("ETag", '"v1"')
+        self.send_header("Content-Length", str(end - start + 1))
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {start}-{end}/{len(data)}")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(data[start : end + 1])
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture()
+def web() -> Iterator[str]:
+    pytest.importorskip("aiohttp", reason="needs the http extra")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Ranges) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_http_files_are_read_by_ranges(web: str) -> None:
+    (file,) = storage.list_files(f"{web}/a.jsonl")
+    assert (file.uri, file.relative, file.size, file.fingerprint) == (f"{web}/a.jsonl", "a.jsonl", 3000, '3000-"v1"')
+    rows = brief(read_all(source_of(f"{web}/a.jsonl"), target_bytes=700))
+    assert rows == [(number + 1, ("one", "two")[number % 2]) for number in range(200)]
+
+
+def test_http_failures_are_input_errors(web: str) -> None:
+    with pytest.raises(InputError, match=r"none\.jsonl: "):
+        storage.list_files(f"{web}/none.jsonl")
+    with pytest.raises(InputError, match="broken: "):
+        storage.list_files(f"{web}/broken")
+    with pytest.raises(InputError, match="does not serve byte ranges; download the file"):
+        storage.open_input(f"{web}/whole.jsonl")
+    with pytest.raises(InputError, match="check the address and the connection"):
+        storage.list_files("http://127.0.0.1:9/a.jsonl")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_an_input_error(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.touch(mode=0)
+    with pytest.raises(InputError, match="may not be read"):
+        storage.open_input(str(path))
