@@ -18,7 +18,10 @@ class Source:
     name: str
     """Unique in the run; stands in the ledger, and first in ids that we make."""
     path: str
-    """A file, a folder, a glob (`data/*.jsonl.zst`, `**` too) or a URI (s3://, gs://, hf://datasets/…, http(s)://)."""
+    """A file, a folder, a glob (`data/*.jsonl.zst`, `**` too) or a URI (s3://, gs://, hf://datasets/…, http(s)://).
+
+    For `python_docs` the constraints file that pins the distributions.
+    """
     format: Literal["auto", "jsonl", "parquet", "text", "warc", "python_docs"] = "auto"
     """`auto` goes by the file's name: .jsonl .json .ndjson, .parquet, .txt .md, .warc .wet, each with .gz .zst .bz2 or without."""
     text_key: str = "text"

@@ -134,7 +134,7 @@ def _entry(item: dict[str, Any]) -> Piece | BadFile:
 
 
 def _position(entry: Piece | BadFile) -> list[Any]:
-    return [entry.kind, entry.start, entry.end] if isinstance(entry, Piece) else [entry.fault, entry.message]
+    return [entry.kind, entry.start, entry.end, entry.first_record] if isinstance(entry, Piece) else [entry.fault, entry.message]
 
 
 def record_bases(splits: Sequence[Split], opened: Sequence[dict[str, Any]]) -> list[list[int]]:

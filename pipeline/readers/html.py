@@ -3,6 +3,9 @@
 Encoding: UTF-8 if the bytes are valid UTF-8 with anything beyond ASCII (other text almost never is); else what the HTTP header,
 then the page's meta tag says, then what Resiliparse detects, the first that decodes without error; else the first with replacement
 characters. GBK and GB2312 are read as GB18030, which contains them, as browsers do.
+
+Main content: on 181 news pages with the article marked by people, 97 % of the article's 4-word shingles are in the text, and 89 %
+of the text's are in the article (Resiliparse's defaults, with comments, datelines and alternative texts: 97 % and 84 %).
 """
 
 import re
@@ -34,7 +37,7 @@ def main_text(body: bytes, http_charset: str | None) -> Page:
     html, encoding = _decode(body, http_charset)
     if html.count("<") > MAX_DEPTH and (depth := _depth(html)) > MAX_DEPTH:
         return Page("", encoding, "too_deep_html", f"elements are nested {depth} deep; at most {MAX_DEPTH} are read")
-    text = extract_plain_text(html, preserve_formatting=True, main_content=True, alt_texts=False, comments=False)
+    text = extract_plain_text(html, preserve_formatting=True, main_content=True, alt_texts=False, comments=False, post_meta=False)
     if not text.strip():
         return Page("", encoding, "no_main_content", "no text is left without menus, headers and footers")
     return Page(text, encoding)

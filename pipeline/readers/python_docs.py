@@ -21,7 +21,10 @@ KIND = "python_docs"
 
 _PIN = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;#]+)")
 _DOCUMENT = re.compile(r"(.*\.(md|rst|txt))|((LICEN[CS]E|COPYING|NOTICE|AUTHORS|README)[^/]*)", re.IGNORECASE)
-_NOT_PROSE = re.compile(r".*\.(py|pyc|pyi|so|json|html|toml|yaml|yml)|top_level\.txt|entry_points\.txt|SOURCES\.txt", re.IGNORECASE)
+_NOT_PROSE = re.compile(
+    r".*\.(py|pyc|pyi|so|json|html|toml|yaml|yml)|top_level\.txt|entry_points\.txt|SOURCES\.txt|requires\.txt|dependency_links\.txt",
+    re.IGNORECASE,
+)
 
 
 def list_files(source: Source) -> list[FileInfo]:

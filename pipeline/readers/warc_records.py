@@ -104,7 +104,8 @@ class _Window:
     def at_record(self) -> bool:
         """Go past blank lines; False at the end of the stream."""
         while self.want(1):
-            blank = len(self.bytes) - len(self.bytes.lstrip(b"\r\n"))
+            head = self.bytes[:_NEXT_RECORD_BYTES]
+            blank = len(head) - len(head.lstrip(b"\r\n"))
             if not blank:
                 return True
             self.drop(blank)

@@ -38,12 +38,13 @@ class Bounds:
             raise SettingError("min", f"got {self.min:g}, more than max, {self.max:g}; no document could pass")
 
     def outside(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Which scores are below `min` or above `max`, both rounded to the type of the scores."""
+        """Which scores are below `min` or above `max`. Bounds of float32 scores are rounded alike: .2 passes a bound of .2."""
+        kind = scores.dtype.type if scores.dtype.kind == "f" else float
         failing = np.zeros(len(scores), np.bool_)
         if self.min is not None:
-            failing |= scores < scores.dtype.type(self.min)
+            failing |= scores < kind(self.min)
         if self.max is not None:
-            failing |= scores > scores.dtype.type(self.max)
+            failing |= scores > kind(self.max)
         return failing
 
     def changed_by(self, other: "Bounds") -> "Bounds":

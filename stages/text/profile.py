@@ -190,14 +190,16 @@ def _count_document(data, start, end, classes, han_marks, words, word_numbers, s
             kind = np.int64(HAN) if HAN_FIRST <= code < HAN_END else class_of(code, classes)
 
         if HANGUL <= kind <= DIGIT:
-            word_chars += 1 + joiner
-            joiner = 0
+            if joiner > 0:
+                word_chars += 1
+                packed = packed << np.uint64(8) | np.uint64(1)
+                joiner = 0
+            word_chars += 1
             word_letters += kind != DIGIT
             packed = packed << np.uint64(8) | np.uint64(code | 0x20 if code < 0x80 else 1)
         elif word_chars > 0:
             if joiner == 0 and (code == 0x27 or code == 0x2D or code == _TYPOGRAPHIC_APOSTROPHE):
                 joiner = 1
-                packed = np.uint64(0)
             else:
                 c[_NUM_WORDS] += 1
                 c[_WORD_CHARS] += word_chars

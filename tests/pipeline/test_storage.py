@@ -3,7 +3,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +21,12 @@ def filled(folder: Path, *names: str) -> str:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     return str(folder)
+
+
+def write_and_fail(uri: str) -> None:
+    with storage.committed(uri) as file:
+        file.write(b"new")
+        raise KeyError
 
 
 def relatives(path: str) -> list[str]:
@@ -121,9 +127,8 @@ def test_a_committed_file_appears_when_the_block_ends(tmp_path: Path) -> None:
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     uri = str(tmp_path / "a.bin")
     storage.write_bytes(uri, b"old")
-    with pytest.raises(KeyError), storage.committed(uri) as file:
-        file.write(b"new")
-        raise KeyError
+    with pytest.raises(KeyError):
+        write_and_fail(uri)
     assert storage.read_bytes(uri) == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
 
@@ -166,7 +171,9 @@ def test_an_unknown_scheme_is_a_config_error() -> None:
 
 def test_a_missing_package_is_a_config_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"hf:// needs the package 'huggingface_hub'; install it with: pip install 'baichuan-corpus\[hf\]'"):
+    with pytest.raises(
+        ConfigError, match=r"hf:// needs the package 'huggingface_hub'; install it with: pip install 'baichuan-corpus\[hf\]'"
+    ):
         storage.list_files("hf://datasets/a/b")
 
 
@@ -223,9 +230,8 @@ def test_s3_objects_appear_when_the_block_ends_and_never_after_a_failure(bucket:
         file.write(b"1" * (6 << 20))
         assert not storage.exists(uri)
     assert len(storage.read_bytes(uri)) == 6 << 20
-    with pytest.raises(KeyError), storage.committed(uri) as file:
-        file.write(b"2")
-        raise KeyError
+    with pytest.raises(KeyError):
+        write_and_fail(uri)
     assert len(storage.read_bytes(uri)) == 6 << 20
     storage.make_folder(f"{bucket}/out")
     storage.remove(uri)
@@ -249,7 +255,7 @@ def test_s3_parquet_is_written_and_read_by_ranges(bucket: str) -> None:
 class _Ranges(http.server.BaseHTTPRequestHandler):
     """Serves byte ranges of files in memory, as real file servers do; `/whole.jsonl` refuses ranges, `/broken` fails."""
 
-    files = {"/a.jsonl": b'{"text":"one"}\n{"text":"two"}\n' * 100, "/whole.jsonl": b'{"text":"one"}\n'}
+    files: ClassVar[dict[str, bytes]] = {"/a.jsonl": b'{"text":"one"}\n{"text":"two"}\n' * 100, "/whole.jsonl": b'{"text":"one"}\n'}
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
@@ -280,7 +286,7 @@ class _Ranges(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture()
+@pytest.fixture
 def web() -> Iterator[str]:
     pytest.importorskip("aiohttp", reason="needs the http extra")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Ranges) as server:

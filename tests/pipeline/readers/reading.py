@@ -37,7 +37,8 @@ def read_pieces(pieces: list[Piece], source: Source, batch_rows: int = 7) -> lis
     for piece in pieces:
         base = before.get(piece.relative, 0)
         records = 0
-        for columns, records in readers.read(Piece.from_json(piece.as_json()), source, batch_rows):
+        for batch in readers.read(Piece.from_json(piece.as_json()), source, batch_rows):
+            columns, records = batch
             assert columns.schema == DOCUMENT
             assert columns.num_rows <= batch_rows
             columns.validate(full=True)

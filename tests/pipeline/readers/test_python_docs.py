@@ -8,7 +8,7 @@ from pipeline import readers
 from tests.pipeline.readers.reading import read_all, source_of
 
 
-@pytest.fixture()
+@pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two installed distributions, and a folder for the constraints."""
     site = tmp_path / "site"

@@ -1,0 +1,47 @@
+"""From files to splits: what makes them different, and how records are counted across them."""
+
+from pipeline.config import Source
+from pipeline.readers.piece import Piece
+from pipeline.splits import BadFile, OpenWork, pack, record_bases
+from pipeline.storage import FileInfo
+
+SOURCE = Source(name="a", path="unused")
+
+
+def piece(start: int, size: int, first_record: int | None = None) -> Piece:
+    return Piece("uri", "file.jsonl", "jsonl", start, start + size, size, first_record)
+
+
+def packed(entries: list[Piece | BadFile], split_bytes: int = 100, source: Source = SOURCE) -> list[tuple[int, ...]]:
+    work = OpenWork(source, (FileInfo("uri", "file.jsonl", 1000, "1000-1"),), "folder", split_bytes)
+    found = [e.as_json() if isinstance(e, Piece) else {"bad_file": e.__dict__} for e in entries]
+    splits = pack({"key": work}, {"key": {"entries": [found]}})
+    assert len({split.input_identity for split in splits}) == len(splits)
+    return [tuple(e.start if isinstance(e, Piece) else -1 for e in split.entries) for split in splits]
+
+
+def test_small_pieces_share_a_split_and_large_ones_have_their_own() -> None:
+    assert packed([piece(0, 40), piece(40, 60), piece(100, 1), piece(101, 200), piece(301, 5)]) == [(0, 40), (100,), (101,), (301,)]
+
+
+def test_a_bad_file_is_an_entry_after_what_could_be_read() -> None:
+    assert packed([piece(0, 40), BadFile("file.jsonl", "truncated_file", "torn")]) == [(0, -1)]
+
+
+def test_raw_shards_of_one_stream_with_equal_sizes_are_different_splits() -> None:
+    assert packed([piece(0, 80, first_record=1), piece(0, 80, first_record=9)]) == [(0,), (0,)]
+
+
+def test_max_bytes_stops_taking_pieces_once_they_hold_so_many() -> None:
+    assert packed([piece(0, 80), piece(80, 80), piece(160, 80)], source=Source(name="a", path="p", max_bytes=100)) == [(0,), (80,)]
+
+
+def test_no_piece_at_all_is_one_empty_split() -> None:
+    assert packed([]) == [()]
+
+
+def test_records_count_on_across_splits_of_a_file_unless_the_piece_knows_its_first() -> None:
+    work = OpenWork(SOURCE, (FileInfo("uri", "file.jsonl", 1000, "1000-1"),), "folder", 100)
+    pieces = [piece(0, 80, 1), piece(80, 80), piece(160, 80), piece(240, 80, first_record=31)]
+    splits = pack({"key": work}, {"key": {"entries": [[p.as_json() for p in pieces]]}})
+    assert record_bases(splits, [{"records": [n]} for n in (10, 7, 13, 5)]) == [[0], [10], [17], [0]]
