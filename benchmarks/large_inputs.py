@@ -7,6 +7,7 @@ each once at 1 copy and at `--copies`, and samples the CPU use of the run's proc
 """
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
@@ -40,6 +41,19 @@ def replicate(folder: Path, copies: int) -> tuple[Path, Path]:
     return lines, table
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds so far of a process and all below it."""
+    total = 0.0
+    try:
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                total += times.user + times.system
+    except psutil.Error:
+        return total
+    return total
+
+
 def run(path: Path, name: str, workers: int) -> None:
     """One run with its CPU use, and what it reports of memory."""
     config = {
@@ -57,11 +71,14 @@ def run(path: Path, name: str, workers: int) -> None:
     for line in process.stderr:
         if line.startswith("open:"):
             break
-    psutil.cpu_percent()
-    samples = []
+    samples, before, then = [], cpu_seconds(process.pid), time.monotonic()
     while process.poll() is None:
         time.sleep(0.5)
-        samples.append(psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1))
+        after, now = cpu_seconds(process.pid), time.monotonic()
+        samples.append(max(0.0, after - before) / (now - then))
+        before, then = after, now
+    if process.returncode:
+        sys.exit(f"{name}: {process.stderr.read()}")
     summary = json.loads((ROOT / name / "summary.json").read_text())
     peak = summary["peak_memory_bytes"]
     samples = samples[:-4] or samples  # the shutdown of Ray

@@ -142,6 +142,8 @@ def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[s
 def print_summary(summary: Mapping[str, Any], console: Console | None = None) -> None:
     """The tables that end a run: by source and language, by reason, and the waterfall."""
     console = console or Console()
+    if not console.is_terminal:
+        console.width = 120
     documents, sizes = summary["documents"], summary["bytes"]
     for title, key in (("source", "by_source"), ("language", "by_language")):
         table = Table(title=f"by {title}", title_justify="left")

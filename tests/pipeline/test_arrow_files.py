@@ -1,0 +1,49 @@
+"""One file per sender, one batch per addressee."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.arrow_files import collect, column_names, read_batch, read_table, scatter, write_batches
+
+SCHEMA = pa.schema({"a": pa.int64(), "b": pa.string()})
+
+
+def rows(numbers: list[int]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"a": numbers, "b": [str(n) for n in numbers]}, schema=SCHEMA)
+
+
+def test_rows_reach_their_addressees_in_the_order_sent() -> None:
+    parts = scatter(rows([5, 6, 7, 8, 9]), np.array([2, 0, 2, 0, 2]), 4)
+    assert [part.column("a").to_pylist() for part in parts] == [[6, 8], [], [5, 7, 9], []]
+
+
+def test_an_addressee_collects_its_batches_from_all_senders(tmp_path: Path) -> None:
+    for sender, numbers in enumerate([[1, 2, 3], [], [4]]):
+        addressees = np.array(numbers, np.int64) % 2
+        write_batches(str(tmp_path / f"{sender}.arrow"), SCHEMA, scatter(rows(numbers), addressees, 2))
+    uris = [str(tmp_path / f"{sender}.arrow") for sender in range(3)]
+    assert collect(uris, 1)["a"].to_pylist() == [1, 3]
+    assert collect(uris, 0)["b"].to_pylist() == ["2", "4"]
+    assert collect(uris[1:2], 0).num_rows == 0
+    assert collect(uris[1:2], 0).schema == SCHEMA
+
+
+def test_columns_can_be_read_alone_in_the_order_of_the_file(tmp_path: Path) -> None:
+    uri = str(tmp_path / "x.arrow")
+    write_batches(uri, SCHEMA, [rows([1]), rows([2])], compression="lz4")
+    assert column_names(uri) == ["a", "b"]
+    assert read_table(uri, ["b"]).to_pydict() == {"b": ["1", "2"]}
+    assert read_batch(uri, 1).to_pydict() == {"a": [2], "b": ["2"]}
+
+
+def test_a_file_appears_only_when_complete(tmp_path: Path) -> None:
+    def broken():  # type: ignore[no-untyped-def]
+        yield rows([1])
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        write_batches(str(tmp_path / "x.arrow"), SCHEMA, broken())
+    assert list(tmp_path.iterdir()) == []
