@@ -25,11 +25,11 @@ from stages.schema import DOCUMENT
 from stages.select import Select
 from stages.stage import Stage, fold_schemas
 
-WORKER_BYTES = 450_000_000
+WORKER_BYTES = 420_000_000
 """A worker with our kernels and libraries loaded, before it holds a document (measured: docs/engine.md)."""
-SPLIT_FACTOR = 14
+SPLIT_FACTOR = 10
 """Peak bytes of a worker per byte of split, above `WORKER_BYTES` (measured: docs/engine.md)."""
-DOCUMENT_FACTOR = 12
+DOCUMENT_FACTOR = 32
 """The same per byte of the longest document that a source admits."""
 
 

@@ -226,7 +226,7 @@ def test_a_missing_source_is_an_error_before_anything_starts(make_config: Maker,
 def test_settings_that_cannot_work_are_refused_with_what_would(make_config: Maker) -> None:
     config = make_config({"a": [{"text": "a"}]})
     with pytest.raises(
-        RunError, match=r"engine.memory_per_worker: got 500,000,000 bytes; .* set engine.split_bytes to at most 3,571,428"
+        RunError, match=r"engine.memory_per_worker: got 500,000,000 bytes; .* set engine.split_bytes to at most 8,000,000"
     ):
         finish(config, "engine.memory_per_worker=500MB", "engine.split_bytes=64MiB")
     with pytest.raises(ConfigError, match=r"stages\[0\]\.select: 'exact_dedup' stands after it; .* put it last"):
