@@ -1,8 +1,9 @@
 """What each heuristic rule removes from each kind of real text: python benchmarks/filters_on_domains.py DATA [--json OUT].
 
-DATA is a folder of JSON lines files (zstd) with `text`, `lang` and `domain`, on which the shipped bounds were set; and, in
-`html/aeb/ground-truth.json`, gold texts of web articles, on which nothing was set. For each: documents and characters removed by all
-rules together and by each rule, and the speed of normalisation, profile and scores on one core. `docs/filters.md` shows the output.
+DATA is a folder of JSON lines files (zstd) with `text`, `lang` and `domain`, on which the shipped bounds were set, and of gold
+texts of web articles (`html/aeb/ground-truth.json`), on which nothing was set. For each: documents and characters removed by all
+rules together and by each rule, and the speed of normalisation, profile and scores on one core. `docs/filters.md` shows the
+output.
 """
 
 import argparse

@@ -1,11 +1,10 @@
 """Heuristics: the scores of all filters as columns, and the rule files that turn them into reasons.
 
-Scores are computed once and saved; rule files are read when documents are judged. So thresholds are tuned without computing anything
-again (`corpus select`), and each rejected document shows all its scores and all rules that it fails. The filters are in
+Scores are computed once and saved; rule files are read when documents are judged. So thresholds are tuned without computing
+anything again (`corpus select`), and each rejected document shows all its scores and all rules that it fails. The filters are in
 `stages/filters/`, the rules in `configs/filters/`, and what each rule removes from each kind of text is in `docs/filters.md`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -28,8 +27,8 @@ class Heuristics(Stage):
     key: ClassVar[str] = "heuristics"
 
     rules: tuple[str, ...] = ("filters/en.yaml", "filters/zh.yaml")
-    """Rule files, from the working directory or the shipped `configs/`. A document is judged by every file that has its language."""
-    overrides: Mapping[str, Bounds] = field(default_factory=dict)
+    """Rule files, from the working directory or the shipped `configs/`. Every file that has a document's language judges it."""
+    overrides: dict[str, Bounds] = field(default_factory=dict)
     """Bounds laid over those of every file and domain, by column: `--set stages.heuristics.overrides.num_words.min=20`."""
 
     def __post_init__(self) -> None:
@@ -57,10 +56,13 @@ class Heuristics(Stage):
 
     def describe(self) -> tuple[str, ...]:
         """How many rules each file holds, and for which languages."""
-        return tuple(
-            f"{find_file(file.name)}: {len(file.rules)} rules for {', '.join(sorted(file.languages))}, {len(file.domains)} domains changed"
-            for file in self._rule_book.files
-        )
+        lines = []
+        for file in self._rule_book.files:
+            languages = ", ".join(sorted(file.languages))
+            lines.append(
+                f"{find_file(file.name)}: {len(file.rules)} rules for {languages}, changed for {len(file.domains)} domains"
+            )
+        return tuple(lines)
 
     @cached_property
     def _rule_book(self) -> RuleBook:

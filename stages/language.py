@@ -1,13 +1,16 @@
 """Which language a document is written in: zh-hans, zh-hant, en, mixed, other or none, from counts of its profile alone.
 
-The corpus needs to know which rules and which models apply, not the name of each language, so no model is loaded and the pass costs
-nothing beyond the profile. Scripts are weighed by bytes (a Han character 3, a Latin letter 1), since a text and its translation have
-about as many bytes in Chinese as in English. Latin text is English if enough of its words are among `ENGLISH_WORDS`; a short text may
-have none of them and is taken for English if it is plain ASCII. Chinese with kana is Japanese, so `other`. Simplified or traditional
-is decided by the characters that exist in one of the scripts only (`SIMPLIFIED_ONLY`, `TRADITIONAL_ONLY`), simplified on a tie.
+The corpus needs to know which rules and which models apply, not the name of each language, so no model is loaded and the pass
+costs nothing beyond the profile. Scripts are weighed by bytes (a Han character 3, a Latin letter 1), since a text and its
+translation have about as many bytes in Chinese as in English. Latin text is English if enough of its words are among
+`ENGLISH_WORDS`; a short text may have none of them and is taken for English if it is plain ASCII. Chinese with kana is Japanese,
+so `other`. Simplified or traditional is decided by the characters that exist in one of the scripts only (`SIMPLIFIED_ONLY`,
+`TRADITIONAL_ONLY`), simplified on a tie.
 
-Rejected: fastText's language model (130 MB, 20 MB/s a core). Measured on the Declaration of Human Rights in 388 language files:
-ACCURACY.
+Rejected: fastText's language model (130 MB, 17 to 38 MB/s a core). Measured on the Declaration of Human Rights, a document a
+language: of 384 that are neither English nor Chinese, 2 are taken for English (Scots, Nigerian Pidgin); English and both scripts
+of Chinese are found. Short texts are weaker: of its single lines in other languages 1.3 % pass for English, but of those of up
+to six words 57 %.
 """
 
 import numpy as np

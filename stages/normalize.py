@@ -1,8 +1,9 @@
-"""Text in one form: Unicode NFC, `\\n` as the only line end, no invisible characters, no white space at line ends.
+r"""Text in one form: Unicode NFC, `\n` as the only line end, no invisible characters, no white space at line ends.
 
-Equal texts must be equal bytes before hashes, n-grams and rules look at them. NFC changes nothing that a reader sees. NFKC also folds
-full-width letters, ligatures and circled numbers; it damages formulas (x² becomes x2) and Chinese punctuation (， becomes a comma), so
-it is offered and not the default. Nothing is mended by guessing: mojibake stays and is counted by `replacement_char_share`.
+Equal texts must be equal bytes before hashes, n-grams and rules look at them. NFC changes nothing that a reader sees. NFKC also
+folds full-width letters, ligatures and circled numbers; it damages formulas (x² becomes x2) and Chinese punctuation (， becomes a
+comma), so it is offered and not the default. Nothing is mended by guessing: mojibake stays and is counted by
+`replacement_char_share`.
 
 A kernel does the byte work and finds the few documents that may not be in the normal form (`stages.text.rewrite`); only these pass
 through `unicodedata`. A batch without changes is handed on as it is. What exactly is removed is said in `stages.text.rewrite`.
@@ -10,7 +11,7 @@ through `unicodedata`. A batch without changes is handed on as it is. What exact
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, ClassVar, Literal, cast
@@ -53,7 +54,7 @@ class Normalize(Stage):
 
     def annotate(self, batch: Batch) -> Batch:
         """Rewrite `text` where needed; keep the very buffer where not."""
-        text, changed, to_check = rewrite(batch.text, self._table)
+        text, changed, to_check = rewrite(batch.text, _table(self.form, self.simplify))
         converted: dict[int, bytes] = {}
         if self.form != "none" or self.simplify:
             for index in np.flatnonzero(to_check).tolist():
@@ -67,26 +68,29 @@ class Normalize(Stage):
             columns["text"] = string_array(*_replace(text, converted))
         return batch.with_columns(columns)
 
-    @cached_property
-    def _table(self) -> npt.NDArray[np.uint8]:
-        table = actions().copy()
-        if self.form != "none":
-            table[unlike_normal_form(self.form)] |= CHECK
-        if self.simplify:
-            for code in range(HAN_FIRST, HAN_END):
-                if self._opencc.convert(chr(code)) != chr(code):
-                    table[code] |= CHECK
-        table.flags.writeable = False
-        return table
-
-    @cached_property
-    def _opencc(self) -> Any:
-        return import_module("opencc").OpenCC("t2s")
-
     def _convert(self, text: str) -> str:
         if self.form != "none":
             text = normalize(self.form, text)
-        return cast(str, self._opencc.convert(text)) if self.simplify else text
+        return cast(str, _opencc().convert(text)) if self.simplify else text
+
+
+@lru_cache
+def _table(form: str, simplify: bool) -> npt.NDArray[np.uint8]:
+    """Actions of `stages.text.rewrite`, with `CHECK` for each character that normal form or simplification may change."""
+    table = actions().copy()
+    if form != "none":
+        table[unlike_normal_form(form)] |= CHECK
+    if simplify:
+        for code in range(HAN_FIRST, HAN_END):
+            if _opencc().convert(chr(code)) != chr(code):
+                table[code] |= CHECK
+    table.flags.writeable = False
+    return table
+
+
+@lru_cache(maxsize=1)
+def _opencc() -> Any:
+    return import_module("opencc").OpenCC("t2s")
 
 
 def _replace(text: TextBuffer, documents: dict[int, bytes]) -> TextBuffer:

@@ -1,9 +1,10 @@
 """Heuristic filters: one file for each, named like its column of scores, its key in rule files and its drop reason.
 
 A filter is a module with `COLUMNS`, the columns that it adds, and `score(signals)`, which returns one array for each. It has no
-threshold: those are in rule files (`configs/filters/`), by language and domain, and are applied by `stages.filters.rules`. To add a
-filter, add one file here and one test: it is found by itself, scored, accepted in rule files, and documented in `docs/filters.md` from
-its docstring. A family, such as the repetition of n-grams of several lengths, is one file with several columns.
+threshold: those are in rule files (`configs/filters/`), by language and domain, and are applied by `stages.filters.rules`. To
+add a filter, add one file here and one test: it is found by itself, scored, accepted in rule files, and documented in
+`docs/filters.md` from its docstring. A family, such as the repetition of n-grams of several lengths, is one file with several
+columns.
 
 All scores are defined for every text, the empty one too, and are 0 where there is nothing to divide by.
 """

@@ -1,6 +1,7 @@
 """Share of words that hold a letter of any script, a Han character included.
 
-Source: Gopher, at least .80; FineWeb-2 for Chinese, .735 on jieba words. What fails is a list of numbers: scores, prices, coordinates.
+Source: Gopher, at least .80; FineWeb-2 for Chinese, .735 on jieba words. What fails is a list of numbers: scores, prices,
+coordinates.
 """
 
 import pyarrow as pa

@@ -1,8 +1,8 @@
 """Characters in words per word.
 
-Source: Gopher, 3 to 10 for English: fewer means spelled-out or scanned text, more means base64, URLs, joined words. In Chinese each
-Han character is a word of length 1, so the mean is 1 plus what Latin words and numbers add: the bound of 1 to 5 that FineWeb-2 set on
-jieba words does not carry over, and the upper bound speaks of code and long tokens among the Chinese.
+Source: Gopher, 3 to 10 for English: fewer means spelled-out or scanned text, more means base64, URLs, joined words. In Chinese
+each Han character is a word of length 1, so the mean is 1 plus what Latin words and numbers add: the bound of 1 to 5 that
+FineWeb-2 set on jieba words does not carry over, and the upper bound speaks of code and long tokens among the Chinese.
 """
 
 import pyarrow as pa

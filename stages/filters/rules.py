@@ -10,6 +10,7 @@ Thresholds never enter the scores, so the same saved scores can be judged again.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, make_dataclass, replace
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -57,7 +58,7 @@ OFF = Bounds(min=-np.inf, max=np.inf)
 
 @lru_cache(maxsize=1)
 def _column_bounds() -> type:
-    """A dataclass with a field for every column of every filter: so the loader itself names unknown columns, with line and neighbour."""
+    """A dataclass with a field for every column: so the loader itself refuses unknown columns, with line and nearest name."""
     return make_dataclass("ColumnBounds", [(c.name, Bounds | None, None) for c in filter_columns()], frozen=True, kw_only=True)
 
 
@@ -73,7 +74,7 @@ class RuleFile:
 
 
 def load_rule_file(path: str, overrides: Mapping[str, Bounds]) -> RuleFile:
-    """Read a rule file and lay `overrides` over the rules of each of its domains. Raises `ConfigError` with file, line and place."""
+    """Read a rule file and lay `overrides` over the rules of each domain. Raises `ConfigError` with file, line and place."""
     node = read_yaml(find_file(path))
     _spell_out_off(node)
     schema = make_dataclass(
@@ -103,7 +104,7 @@ class RuleBook:
     def failing(self, columns: pa.Table | pa.RecordBatch) -> dict[str, npt.NDArray[np.bool_]]:
         """Rows outside the bounds of their language and domain, for each column that fails at least one row.
 
-        `columns` needs `lang`, `domain`, `fault` and the columns of the rules. Rows with a fault, or without a language, never fail.
+        `columns` needs `lang`, `domain`, `fault` and the columns of the rules. Rows with a fault or without a language pass.
         """
         masks: dict[str, npt.NDArray[np.bool_]] = {}
         languages = _languages(columns)
@@ -132,7 +133,9 @@ def check_columns(names: Iterable[str]) -> None:
     known = [column.name for column in filter_columns()]
     for name in names:
         if name not in known:
-            raise SettingError("overrides", f"unknown column '{name}'; known are: {', '.join(known)}")
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise SettingError("overrides", f"unknown column '{name}'{hint}; known are: {', '.join(known)}")
 
 
 def _languages(columns: pa.Table | pa.RecordBatch) -> npt.NDArray[np.object_]:
@@ -141,7 +144,7 @@ def _languages(columns: pa.Table | pa.RecordBatch) -> npt.NDArray[np.object_]:
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     codes = np.array([primary_subtag(code) for code in encoded.dictionary.to_pylist()] or [""], object)
-    languages = codes[encoded.indices.to_numpy(zero_copy_only=False)]
+    languages: npt.NDArray[np.object_] = codes[encoded.indices.to_numpy(zero_copy_only=False)]
     chinese = columns["han_share"].to_numpy(zero_copy_only=False) >= MIXED_CHINESE_HAN_SHARE
     mixed = languages == "mixed"
     languages[mixed & chinese] = "zh"

@@ -1,7 +1,7 @@
 """Share of characters that are neither letter, numeral nor white space: punctuation, symbols, emoji, damage.
 
-Source: data-juicer and MAP-CC, at most .40 for English and .30 for Chinese, whose counts include white space and digits; without them
-running text has .03 to .06 in English and .12 to .2 in Chinese. Code, formulas and tables have more, decoration most.
+Source: data-juicer and MAP-CC, at most .40 for English and .30 for Chinese, whose counts include white space and digits; without
+them running text has .02 to .08 in English and .06 to .2 in Chinese. Code, formulas and tables have more, decoration most.
 """
 
 import pyarrow as pa

@@ -25,28 +25,14 @@ GOPHER_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's English stop words (Rae et al. 2021, A1.1)."""
 
 ENGLISH_WORDS = (
-    *GOPHER_WORDS,
-    "is",
-    "are",
-    "was",
-    "were",
-    "for",
-    "this",
-    "it",
-    "not",
-    "you",
-    "from",
-    "by",
-    "as",
-    "what",
-    "how",
-    "or",
-    "at",
-)
+    *GOPHER_WORDS, "is", "are", "was", "were", "for", "this", "it", "not", "you", "from", "by", "as", "what", "how", "or", "at",
+)  # fmt: skip
 """Short frequent words, Gopher's among them: their share of all words tells English from other languages in Latin letters."""
 
-CHINESE_STOP_CHARACTERS = ("的", "了", "是", "在", "不", "和", "有", "我", "这這", "人", "他", "也", "就", "到", "说說", "上", "为為爲", "与與",
-                           "以", "其", "之", "而", "者", "于於", "所")  # fmt: skip
+CHINESE_STOP_CHARACTERS = (
+    "的", "了", "是", "在", "不", "和", "有", "我", "这這", "人", "他", "也", "就", "到", "说說", "上", "为為爲", "与與", "以",
+    "其", "之", "而", "者", "于於", "所",
+)  # fmt: skip
 """Function characters of modern Chinese, and of the classical language (以其之而者于所); forms of one character count as one."""
 
 SIMPLIFIED_ONLY = (
@@ -63,9 +49,12 @@ TRADITIONAL_ONLY = (
 )
 """The characters that most often tell the two scripts apart, from OpenCC's tables ordered by frequency in 20 M characters of text.
 
-Pairs that share a form in one of the scripts (后 里 云 干 面 …), and those whose simplified form is usual in Taiwan or Hong Kong too
-(群 峰 吃 …), are left out.
+Pairs that share a form in one of the scripts (后 里 云 干 面 …), and those whose simplified form is usual in Taiwan or Hong Kong
+too (群 峰 吃 …), are left out.
 """
+
+JOINERS = (0x27, 0x2D, 0x2019)
+"""' - ’: may join two halves of a word."""
 
 HAN_STOP_BITS = 0x1F
 HAN_SIMPLIFIED = 0x20
@@ -185,7 +174,7 @@ def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 @njit(cache=True, nogil=True)
 def decode(data, at, end):  # type: ignore[no-untyped-def]
-    """The code point at `data[at]`, at < end, and its number of bytes; -1 and 1 if no valid sequence that ends by `end` starts there."""
+    """The code point at `data[at]`, at < end, and its bytes; -1 and 1 if no valid sequence starts there and ends by `end`."""
     first = np.int64(data[at])
     if first < 0x80:
         return first, 1

@@ -9,9 +9,10 @@ repetition (there, a document of two words has a top 2-gram share of 1). Occurre
 holds one `ha ha`. Among equally frequent n-grams the one with most characters counts, not the first. The greedy scan for n = 5..10
 is the same: a repeated n-gram counts whole and the scan goes on behind it.
 
-An n-gram can only repeat if both (n-1)-grams in it do. So each length looks only at places where the length before repeated: natural
-text is done after n = 4, and only damaged text costs more. Words and 2-grams are compared by 64-bit hashes, longer n-grams exactly, as
-pairs of places. Tables are marked by an epoch, never cleared. One core: SPEEDS.
+An n-gram can only repeat if both (n-1)-grams in it do. So each length looks only at places where the length before repeated:
+natural text is done after n = 4, and only damaged text costs more. Words and 2-grams are compared by 64-bit hashes, longer
+n-grams exactly, as pairs of places. Tables are marked by an epoch, never cleared. One core of a 2-core machine: law 130 MB/s
+English, 65 Chinese; speeches 140; poems 210; novels of 1 MB of which half is repeated 40.
 """
 
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from stages.text.characters import (
     HAN_END,
     HAN_FIRST,
     HANGUL,
+    JOINERS,
     KANA,
     SPACE,
     character_classes,
@@ -200,7 +202,7 @@ def _hash_words(data, start, end, classes, words, ends):  # type: ignore[no-unty
             word = (word ^ np.uint64(code | 0x20 if code < 0x80 else code)) * _STEP
             chars += 1
         else:
-            if chars > 0 and joiner == 0 and (code == 0x27 or code == 0x2D or code == 0x2019):
+            if chars > 0 and joiner == 0 and code in JOINERS:
                 joiner = code
                 at += width
                 continue

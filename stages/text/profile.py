@@ -1,12 +1,12 @@
-"""The profile of a text: every count that heuristics, language identification and the ledger share, in one pass over the bytes.
+r"""The profile of a text: every count that heuristics, language identification and the ledger share, in one pass over the bytes.
 
 Units. A *word* is a Han character, a kana character, or a run of other letters and digits, which may be joined by single inner
 apostrophes or hyphens (`don't`, `well-known`). So one unit serves both languages without a word segmenter on the hot path: an
-English text of 500 words and a Chinese text of 500 characters both have `num_words` 500. A *line* ends at `\\n` and is stripped of
+English text of 500 words and a Chinese text of 500 characters both have `num_words` 500. A *line* ends at `\n` and is stripped of
 white space; lines left empty are not counted, they separate *paragraphs*. Counts of characters are counts of code points.
 
 Lines and paragraphs are compared by a 64-bit hash (among 10^6 lines of a document a false repeat has probability 3e-8).
-Measured on one core of a 2-core machine, `shared/data`, documents of 1-10 KB: SPEEDS.
+One core of a 2-core machine: law 155 MB/s English, 275 Chinese; mixed technical news 190; poems of 250 bytes 180.
 """
 
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from stages.text.characters import (
     HAN_STOP_BITS,
     HAN_TRADITIONAL,
     HANGUL,
+    JOINERS,
     KANA,
     SPACE,
     SYMBOL,
@@ -129,7 +130,7 @@ def _points(characters: str) -> tuple[int, ...]:
     return tuple(ord(character) for character in characters)
 
 
-_DOT, _IDEOGRAPHIC_STOP, _ELLIPSIS, _TYPOGRAPHIC_APOSTROPHE = _points(".。…’")
+_DOT, _IDEOGRAPHIC_STOP, _ELLIPSIS = _points(".。…")
 _TERMINALS = _points(".!?;…。！？；｡．\"')”’」』）》〉】]")
 _BULLETS = _points("•‣▪●○■□◆◇★☆·◦⁃➢✓※▲△►▶・∙")
 _DASH_BULLETS = _points("-*+–")
@@ -160,8 +161,8 @@ def _profile(data, offsets, classes, han_marks, words, word_numbers, counts):  #
 
 @njit(cache=True, nogil=True)
 def _count_document(data, start, end, classes, han_marks, words, word_numbers, seen, owner, document, c):  # type: ignore[no-untyped-def]
-    gopher_seen = 0
-    chinese_seen = 0
+    gopher_seen = np.int64(0)
+    chinese_seen = np.int64(0)
     word_chars = 0  # 0: not in a word
     word_letters = 0
     joiner = 0  # 1: the last character may join two halves of a word
@@ -198,7 +199,7 @@ def _count_document(data, start, end, classes, han_marks, words, word_numbers, s
             word_letters += kind != DIGIT
             packed = packed << np.uint64(8) | np.uint64(code | 0x20 if code < 0x80 else 1)
         elif word_chars > 0:
-            if joiner == 0 and (code == 0x27 or code == 0x2D or code == _TYPOGRAPHIC_APOSTROPHE):
+            if joiner == 0 and code in JOINERS:
                 joiner = 1
             else:
                 c[_NUM_WORDS] += 1
@@ -267,11 +268,11 @@ def _count_document(data, start, end, classes, han_marks, words, word_numbers, s
             elif ASCII_PUNCTUATION <= kind <= SYMBOL:
                 if code == 0x23:
                     c[_HASHES] += 1
-                elif code == _DOT or code == _IDEOGRAPHIC_STOP:
+                elif code in (_DOT, _IDEOGRAPHIC_STOP):
                     c[_ELLIPSES] += last == code and second_last == code and third_last != code
                 elif code == _ELLIPSIS:
                     c[_ELLIPSES] += last != code
-                elif code == 0x7B or code == 0x7D:
+                elif code in (0x7B, 0x7D):
                     c[_CURLY] += 1
             third_last = second_last
             second_last = last
@@ -299,7 +300,7 @@ def _end_line(key, chars, num_bytes, last, second_last, third_last, seen, owner,
         if last == terminal:
             c[_TERMINAL_LINES] += 1
             break
-    cut = last == _ELLIPSIS or ((last == _DOT or last == _IDEOGRAPHIC_STOP) and second_last == last and third_last == last)
+    cut = last == _ELLIPSIS or (last in (_DOT, _IDEOGRAPHIC_STOP) and second_last == last and third_last == last)
     for first, second in _CUTS:
         cut |= second_last == first and last == second
     c[_ELLIPSIS_LINES] += cut

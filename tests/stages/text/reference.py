@@ -75,7 +75,9 @@ def repeats(items: list) -> list:  # type: ignore[type-arg]
 
 
 def is_bullet_line(line: str) -> bool:
-    return line[0] in BULLETS or (line[0] in "-*+–" and line[1:2] in (" ", "\t"))
+    visible = strip(line)
+    after = line[line.index(visible) + 1 :][:1] if visible else ""
+    return visible[:1] != "" and (visible[0] in BULLETS or (visible[0] in "-*+–" and after in (" ", "\t")))
 
 
 def ends_in_ellipsis(line: str) -> bool:
@@ -101,12 +103,14 @@ def profile_of(data: bytes) -> dict[str, int]:
         "num_chars": len(text),
         "num_words": len(all_words),
         "word_chars": sum(map(len, all_words)),
-        "words_with_letter": sum(any(character_class(c) not in ("digits", "ascii_punctuation", "punctuation") for c in w) for w in all_words),
+        "words_with_letter": sum(
+            any(character_class(c) not in ("digits", "ascii_punctuation", "punctuation") for c in w) for w in all_words
+        ),
         "longest_word": max(map(len, all_words), default=0),
         "newlines": text.count("\n"),
         "num_lines": len(lines),
         "line_chars": sum(map(len, lines)),
-        "bullet_lines": sum(map(is_bullet_line, lines)),
+        "bullet_lines": sum(map(is_bullet_line, text.split("\n"))),
         "ellipsis_lines": sum(map(ends_in_ellipsis, lines)),
         "terminal_lines": sum(line[-1] in TERMINALS for line in lines),
         "duplicate_lines": len(repeats(lines)),
@@ -151,7 +155,7 @@ def top_ngram_share(data: bytes, size: int) -> float:
 
 
 def duplicate_ngram_share(data: bytes, size: int) -> float:
-    """datatrove's greedy scan."""
+    """The greedy scan of datatrove."""
     tokens = [fold(word) for word in words(decode(data))]
     seen, chars, place = set(), 0, 0
     while place < len(tokens) - size + 1:

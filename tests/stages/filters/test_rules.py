@@ -1,0 +1,147 @@
+"""Rule files: strict loading, bounds, inheritance, languages."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from configs.errors import ConfigError
+from stages.filters import columns
+from stages.filters.rules import OFF, Bounds, RuleBook, load_rule_file
+
+SHIPPED = ("filters/en.yaml", "filters/zh.yaml")
+
+
+def rows(*documents: dict[str, Any]) -> pa.Table:
+    """Columns as `RuleBook.failing` reads them; what a document does not name is 0, and its language en."""
+    names = [column.name for column in columns()]
+    arrays = [
+        pa.array([document.get(name, 0) for document in documents], column.type)
+        for name, column in zip(names, columns(), strict=True)
+    ]
+    return pa.table(
+        {
+            "lang": pa.array([document.get("lang", "en") for document in documents], pa.string()),
+            "domain": pa.array([document.get("domain", "web") for document in documents], pa.string()),
+            "fault": pa.array([document.get("fault") for document in documents], pa.string()),
+            **dict(zip(names, arrays, strict=True)),
+        }
+    )
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "rules.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def failing(path: str, *documents: dict[str, Any], overrides: dict[str, Bounds] | None = None) -> dict[str, list[bool]]:
+    return {name: mask.tolist() for name, mask in RuleBook((path,), overrides or {}).failing(rows(*documents)).items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "languages: [en]\nrules:\n  num_wrods: {min: 5}\n",
+            r"rules.yaml:3: rules: unknown key 'num_wrods'; did you mean 'num_words'\?",
+        ),
+        ("languages: [en]\nrules: {}\ndomains:\n  law:\n    han: {min: 1}\n", r"rules.yaml:5: domains.law: unknown key 'han'"),
+        (
+            "languages: [en]\nrules:\n  num_words: {mim: 5}\n",
+            r"rules.yaml:3: rules.num_words: unknown key 'mim'; did you mean 'min'\?",
+        ),
+        ("languages: [en]\nrules:\n  num_words: {min: 5, max: 4}\n", r"rules.yaml:3: rules.num_words.min: got 5, more than max, 4"),
+        ("languages: [en]\nrules:\n  num_words: five\n", r"rules.yaml:3: rules.num_words: got 'five', wanted a mapping"),
+        ("languages: []\nrules: {}\n", r"rules.yaml: languages: got none"),
+        ("rules: {}\n", r"rules.yaml:1: key 'languages' is missing"),
+    ],
+)
+def test_a_wrong_rule_file_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_rule_file(written(tmp_path, text), {})
+
+
+def test_bounds_are_included(tmp_path: Path) -> None:
+    path = written(tmp_path, "languages: [en]\nrules: {num_words: {min: 5, max: 7}, digit_share: {max: 0.2}}")
+    words = [{"num_words": n} for n in (4, 5, 7, 8)]
+    assert failing(path, *words) == {"num_words": [True, False, False, True]}
+    just_above = float(np.nextafter(np.float32(0.2), np.float32(1)))
+    assert failing(path, *({"num_words": 5, "digit_share": share} for share in (0.2, just_above))) == {"digit_share": [False, True]}
+
+
+@pytest.mark.parametrize("path", SHIPPED)
+def test_both_sides_of_every_shipped_bound(path: str) -> None:
+    book = RuleBook((path,), {})
+    (file,) = book.files
+    (language,) = file.languages
+    kinds = {column.name: column.type.to_pandas_dtype() for column in columns()}
+    for domain, rules in {"web": file.rules, **file.domains}.items():
+        for column, bounds in rules.items():
+            for bound, step in ((bounds.min, -1), (bounds.max, 1)):
+                if bound is None or np.isinf(bound):
+                    continue
+                kind = kinds[column]
+                outside = bound + step if kind is np.int64 else float(np.nextafter(kind(bound), kind(step * np.inf)))
+                table = rows(*({"lang": language, "domain": domain, column: value} for value in (bound, outside)))
+                assert book.failing(table)[column].tolist() == [False, True], (domain, column)
+
+
+def test_a_domain_changes_one_side_and_turns_a_rule_off(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "languages: [en]\nrules: {num_words: {min: 5, max: 7}, digit_share: {max: 0.2}}\n"
+        "domains:\n  law: {num_words: {min: 2}, digit_share: off, han_share: {min: 0.5}}\n",
+    )
+    assert load_rule_file(path, {}).domains == {
+        "law": {"num_words": Bounds(min=2, max=7), "digit_share": OFF, "han_share": Bounds(min=0.5)}
+    }
+    document = {"num_words": 3, "digit_share": 0.9, "han_share": 0.5}
+    assert failing(path, {**document, "domain": "law"}, {**document, "domain": "news"}) == {
+        "num_words": [False, True],
+        "digit_share": [False, True],
+    }
+
+
+def test_overrides_win_over_rules_and_domains(tmp_path: Path) -> None:
+    path = written(tmp_path, "languages: [en]\nrules: {num_words: {min: 5, max: 7}}\ndomains: {law: {num_words: {min: 2}}}")
+    documents = [{"num_words": n, "domain": domain} for domain in ("law", "web") for n in (3, 4, 8)]
+    assert failing(path, *documents, overrides={"num_words": Bounds(min=4)}) == {"num_words": [True, False, True] * 2}
+
+
+@pytest.mark.parametrize("lang", ["zh", "zh-hans", "zh-hant", "zh_CN", "ZH-TW"])
+def test_every_kind_of_chinese_is_judged_by_the_chinese_file(lang: str) -> None:
+    assert RuleBook(("filters/zh.yaml",), {}).failing(rows({"lang": lang}))["num_words"].tolist() == [True]
+
+
+@pytest.mark.parametrize("lang", ["other", "none", "de", None])
+def test_a_language_without_rules_is_not_judged(lang: str | None) -> None:
+    assert RuleBook(SHIPPED, {}).failing(rows({"lang": lang})) == {}
+
+
+@pytest.mark.parametrize(("han_share", "reason"), [(0.25, "num_chinese_stop_words"), (0.24, "num_english_stop_words")])
+def test_mixed_text_is_judged_by_its_larger_half(han_share: float, reason: str) -> None:
+    found = RuleBook(SHIPPED, {}).failing(rows({"lang": "mixed", "han_share": han_share}))
+    assert {name for name in found if name.endswith("stop_words")} == {reason}
+
+
+def test_a_row_with_a_fault_has_no_reasons() -> None:
+    assert RuleBook(SHIPPED, {}).failing(rows({"fault": "bad_json"})) == {}
+
+
+def test_two_files_for_a_language_both_judge(tmp_path: Path) -> None:
+    path = written(tmp_path, "languages: [en]\nrules: {num_words: {min: 60}}")
+    book = RuleBook(("filters/en.yaml", path), {})
+    assert book.failing(rows({"num_words": 55}))["num_words"].tolist() == [True]
+
+
+def test_no_rows() -> None:
+    assert RuleBook(SHIPPED, {}).failing(rows()) == {}
+
+
+def test_chunked_tables_are_judged_alike() -> None:
+    one, two = rows({"num_words": 1}), rows({"num_words": 60, "lang": "zh"})
+    whole = pa.concat_tables([one, two])
+    assert RuleBook(SHIPPED, {}).failing(whole)["num_words"].tolist() == [True, False]
