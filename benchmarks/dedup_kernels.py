@@ -39,9 +39,7 @@ def main() -> None:
     if not files:
         parser.error(f"{arguments.folder}: no *.jsonl.zst files")
     signatures(texts_of(files[0], 1), SHINGLE, PERMUTATIONS, SEED)
-    print(
-        f"{'file':24}{'documents':>10}{'MB':>7}{'shingles':>10}{'sets':>8}{'signed':>8}{'compared':>10}{'datasketch':>12}{'ratio':>8}"
-    )
+    print(f"{'file':24}{'documents':>10}{'MB':>7}{'shingles':>10}{'sets':>8}{'signed':>8}{'compared':>10}{'datasketch':>12}{'ratio':>8}")
     print(f"{'':24}{'':>10}{'':>7}{'MB/s':>10}{'MB/s':>8}{'MB/s':>8}{'M/s':>10}{'MB/s':>12}")
     for file in files:
         report(file.name.removesuffix(".jsonl.zst"), texts_of(file, arguments.documents), arguments.repeats)

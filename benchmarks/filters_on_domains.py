@@ -37,9 +37,7 @@ def main() -> None:
     figures = {path.name.removesuffix(".jsonl.zst"): measured(read(path)) for path in sorted(arguments.data.glob("*.jsonl.zst"))}
     figures["web articles (held out)"] = measured(read_articles(arguments.data / "html/aeb/ground-truth.json"))
     for name, found in figures.items():
-        print(
-            f"{name}: {found['documents']:.2%} of documents, {found['chars']:.2%} of characters, {found['mb_per_second']:.0f} MB/s"
-        )
+        print(f"{name}: {found['documents']:.2%} of documents, {found['chars']:.2%} of characters, {found['mb_per_second']:.0f} MB/s")
         for rule, (documents, chars) in found["rules"].items():
             print(f"    {rule:32} {documents:8.2%} {chars:8.2%}")
     if arguments.json:

@@ -157,7 +157,7 @@ def _map_item(node: yaml.MappingNode, step: str, origin: str, new: yaml.Node | N
                 empty = yaml.MappingNode("tag:yaml.org,2002:map", [], mark, mark)
                 node.value[index] = (key, empty)
                 return empty
-            return value
+            return cast(yaml.Node, value)
     value = new if new is not None else yaml.MappingNode("tag:yaml.org,2002:map", [], mark, mark)
     node.value.append((yaml.ScalarNode("tag:yaml.org,2002:str", step, mark, mark), value))
     return value
@@ -178,9 +178,7 @@ def _list_item(node: yaml.SequenceNode, step: str, origin: str, done: str, new: 
         elif isinstance(item, yaml.MappingNode) and any(k.value == "name" and v.value == step for k, v in item.value):
             named.append((1, item))
     if len(named) > 1:
-        raise ConfigError(
-            f"{origin}: {len(named)} items are called '{step}'; name one by index, as in '{done.rpartition('.')[0]}[0]'"
-        )
+        raise ConfigError(f"{origin}: {len(named)} items are called '{step}'; name one by index, as in '{done.rpartition('.')[0]}[0]'")
     if not named:
         known = [i.value[0][0].value for i in node.value if isinstance(i, yaml.MappingNode) and i.value]
         raise ConfigError(f"{origin}: no item '{step}' in the list{_nearest(step, known)}")
@@ -299,13 +297,11 @@ def _by_key(mark: ByKey, node: yaml.Node, path: str) -> tuple[Any, ...]:
     if not isinstance(node, yaml.SequenceNode):
         raise _wrong(node, path, f"a list of {mark.what}s")
     classes = mark.classes()
-    items = []
+    items: list[Any] = []
     for index, item in enumerate(node.value):
         place = f"{path}[{index}]"
         if isinstance(item, yaml.ScalarNode) and item.value in classes:
-            items.append(
-                load(classes[item.value], yaml.MappingNode("", [], item.start_mark, item.end_mark), f"{place}.{item.value}")
-            )
+            items.append(load(classes[item.value], yaml.MappingNode("", [], item.start_mark, item.end_mark), f"{place}.{item.value}"))
             continue
         if not isinstance(item, yaml.MappingNode) or len(item.value) != 1:
             raise _wrong(item, place, f"one {mark.what} with its settings, as in '- {next(iter(classes))}: {{}}'")

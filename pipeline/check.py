@@ -29,14 +29,8 @@ def check_part(work: CheckWork) -> dict[str, Any]:
         with storage.open_input(storage.join(work.output, folder, f"part-{work.index:06d}.parquet")) as file:
             ids[folder] = pq.read_table(file, columns=["id"])["id"].to_pylist()
     kept, rejected = set(ids["corpus"]), set(ids["rejected"])
-    assert len(ids["ledger"]) == work.num_rows, (
-        f"part {work.index}: {work.num_rows} documents were read, the ledger has another number"
-    )
-    assert len(kept) + len(rejected) == len(ids["corpus"]) + len(ids["rejected"]) == work.num_rows, (
-        f"part {work.index}: repeated ids"
-    )
+    assert len(ids["ledger"]) == work.num_rows, f"part {work.index}: {work.num_rows} documents were read, the ledger has another number"
+    assert len(kept) + len(rejected) == len(ids["corpus"]) + len(ids["rejected"]) == work.num_rows, f"part {work.index}: repeated ids"
     assert not kept & rejected, f"part {work.index}: ids both kept and rejected: {sorted(kept & rejected)[:3]}"
-    assert kept | rejected == set(ids["ledger"]), (
-        f"part {work.index}: ids in the ledger and in neither corpus nor rejected, or the reverse"
-    )
+    assert kept | rejected == set(ids["ledger"]), f"part {work.index}: ids in the ledger and in neither corpus nor rejected, or the reverse"
     return {"documents": work.num_rows, "kept": len(kept), "rejected": len(rejected)}

@@ -57,9 +57,7 @@ def claim(plan: Plan, overwrite: bool) -> dict[str, Any]:
             for name in ("corpus", "rejected", "ledger", "summary.json", "README.md"):
                 storage.remove(storage.join(plan.config.output, name))
     elif storage.exists(storage.join(plan.config.output, "corpus")) and not overwrite:
-        raise RunError(
-            f"{plan.config.output}: holds a corpus/ that no run of ours wrote; choose another output, or use --overwrite"
-        )
+        raise RunError(f"{plan.config.output}: holds a corpus/ that no run of ours wrote; choose another output, or use --overwrite")
     storage.write_bytes(uri, orjson.dumps(record, option=orjson.OPT_INDENT_2))
     return record
 

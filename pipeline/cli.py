@@ -18,9 +18,7 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(help="The run's YAML file.", show_default=False)]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The output folder of a run.", show_default=False)]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: stages.document_dedup.bands=20.")
-]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: stages.document_dedup.bands=20.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables.")]
 
 
@@ -29,9 +27,7 @@ def run(
     config: Config,
     overrides: Set = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan, start nothing.")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace another configuration's outputs in the same folder.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another configuration's outputs in the same folder.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a corpus, or continue making it."""
@@ -81,9 +77,7 @@ def explain(run_folder: Run, document_id: Annotated[str, typer.Argument(metavar=
 def export(
     run_folder: Run,
     output: Annotated[str, typer.Option("--output", help="A new folder for the files.")],
-    layout: Annotated[
-        str, typer.Option("--format", help="jsonl (zstd JSON lines) or baichuan-7b (one document per line).")
-    ] = "jsonl",
+    layout: Annotated[str, typer.Option("--format", help="jsonl (zstd JSON lines) or baichuan-7b (one document per line).")] = "jsonl",
     files: Annotated[int, typer.Option("--files", help="Number of files; for baichuan-7b a multiple of the number of ranks.")] = 8,
 ) -> None:
     """Write a corpus in another layout."""

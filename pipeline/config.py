@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from stages.registry import stage_classes
-
 from configs.loader import Between, ByKey, Bytes, Positive, SettingError, Share, load, override, read_yaml
+from stages.registry import stage_classes
 from stages.stage import Stage
 
 

@@ -313,7 +313,7 @@ def gather(work: GatherWork) -> dict[str, Any]:
 
 def _spread(roots: pa.ChunkedArray, exchange: Exchange) -> npt.NDArray[np.uint64]:
     """A partition for each component; roots are mixed first, since they come from few shards."""
-    mixed = roots.to_numpy().astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed: npt.NDArray[np.uint64] = roots.to_numpy().astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(32)) % np.uint64(exchange.partitions)
 
 

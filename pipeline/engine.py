@@ -46,7 +46,9 @@ class Task:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise RunError(f"{self.units_folder}: the disk is full; what is done is kept: free some space and run again to continue") from None
+            raise RunError(
+                f"{self.units_folder}: the disk is full; what is done is kept: free some space and run again to continue"
+            ) from None
         return statistics
 
 

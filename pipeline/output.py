@@ -115,7 +115,7 @@ def _with_duplicate_reasons(verdicts: Verdicts, stages: Sequence[Stage], kind: n
     if any(isinstance(stage, Select) and stage.duplicates == "keep_with_count" for stage in stages):
         return verdicts
     keys = [stage.key for stage in stages]
-    copies = (("exact_dedup", "exact_duplicate", EXACT), ("document_dedup", "near_duplicate", NEAR))
+    copies: tuple[tuple[str, str, int], ...] = (("exact_dedup", "exact_duplicate", EXACT), ("document_dedup", "near_duplicate", NEAR))
     if "exact_dedup" not in keys:  # then a copy is the nearest of near-duplicates
         copies = (("document_dedup", "near_duplicate", NEAR | EXACT),)
     for key, reason, bits in copies:
@@ -151,9 +151,7 @@ def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequen
     `{"documents": n, "by_language": {lang: {"input", "kept", "left": {stage: ...}, "reasons": {reason: ...}}}}`, where `left` is what no
     stage up to and including this one spoke against: the waterfall.
     """
-    sizes = np.stack(
-        [np.ones(columns.num_rows, np.int64), columns["num_chars"].to_numpy(), columns["num_bytes"].to_numpy()], axis=1
-    )
+    sizes = np.stack([np.ones(columns.num_rows, np.int64), columns["num_chars"].to_numpy(), columns["num_bytes"].to_numpy()], axis=1)
     left = np.ones(columns.num_rows, np.bool_)
     after: dict[str, Mask] = {}
     for key in ("read", *order):

@@ -82,14 +82,10 @@ def complete_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The stages of a run with those that every run has: `measure` once the text is final, `select` at the end."""
     keys = [stage.key for stage in stages]
     if "normalize" in keys[1:]:
-        raise ConfigError(
-            f"stages[{keys.index('normalize')}].normalize: stands after '{keys[0]}', which reads the text; put it first"
-        )
+        raise ConfigError(f"stages[{keys.index('normalize')}].normalize: stands after '{keys[0]}', which reads the text; put it first")
     if "select" in keys[:-1]:
         later = keys[keys.index("select") + 1]
-        raise ConfigError(
-            f"stages[{keys.index('select')}].select: '{later}' stands after it; select reads all the others: put it last"
-        )
+        raise ConfigError(f"stages[{keys.index('select')}].select: '{later}' stands after it; select reads all the others: put it last")
     if "measure" not in keys:
         first = 1 if keys[:1] == ["normalize"] else 0
         stages = (*stages[:first], Measure(), *stages[first:])
@@ -161,9 +157,7 @@ def describe(plan: Plan) -> Iterator[str]:
     """The plan as lines of text."""
     config = plan.config
     size = estimated_text_bytes(plan)
-    num_splits = sum(
-        max(1, -(-sum(_text_bytes(f) for f in files) // config.engine.split_bytes)) for _, files in plan.inputs if files
-    )
+    num_splits = sum(max(1, -(-sum(_text_bytes(f) for f in files) // config.engine.split_bytes)) for _, files in plan.inputs if files)
     documents = size // 1000
     yield f"run '{config.name}': {len(plan.inputs)} sources -> {config.output}"
     for source, files in plan.inputs:

@@ -25,9 +25,7 @@ class Bar:
         self._bytes += statistics.get("bytes", 0)
         if self._bars is not None and self._task is not None:
             seconds = max(time.perf_counter() - self._started, 1e-9)
-            speed = (
-                f"{self._documents / seconds:,.0f} documents/s  {self._bytes / seconds / 1e6:,.1f} MB/s" if self._documents else ""
-            )
+            speed = f"{self._documents / seconds:,.0f} documents/s  {self._bytes / seconds / 1e6:,.1f} MB/s" if self._documents else ""
             self._bars.update(self._task, advance=1, speed=speed)
 
 

@@ -51,9 +51,7 @@ class Found:
     def from_json(cls, data: dict[str, Any]) -> "Found":
         """What `as_json` described."""
         shards = [Shard(s["index"], s["uri"], tuple(s["rows"]), tuple(s["bases"])) for s in data["shards"]]
-        exchanges = {
-            f.name: Exchange(**data[f.name]) if data[f.name] else None for f in dataclasses.fields(cls) if f.name != "shards"
-        }
+        exchanges = {f.name: Exchange(**data[f.name]) if data[f.name] else None for f in dataclasses.fields(cls) if f.name != "shards"}
         return cls(shards, **exchanges)  # type: ignore[arg-type]
 
 
@@ -97,8 +95,7 @@ class Runner:
         done = self.phase("annotate", "shards", annotate_split, units)
         bases = record_bases(splits, done)
         shards = [
-            Shard(i, uri, tuple(found["rows"]), tuple(base))
-            for i, (uri, found, base) in enumerate(zip(uris, done, bases, strict=True))
+            Shard(i, uri, tuple(found["rows"]), tuple(base)) for i, (uri, found, base) in enumerate(zip(uris, done, bases, strict=True))
         ]
         return shards, identity(code_identity(), keys)
 
@@ -149,7 +146,7 @@ class Runner:
         return Found(shards, ids, contents, components, similarities)
 
     def _mean_bytes(self, num_documents: int) -> float:
-        return sum(s["bytes"] for s in self.statistics["annotate"]) / max(1, num_documents)
+        return float(sum(s["bytes"] for s in self.statistics["annotate"]) / max(1, num_documents))
 
     def select(self, found: Found) -> list[Statistics]:
         """Survivors, decisions, output files, and a check of the files as they lie. Counts of each shard."""
@@ -169,8 +166,7 @@ class Runner:
             works = {str(p): duplicates.ReduceWork(resolved, p, len(shards)) for p in range(partitions)}
             self.phase("resolve", _name(resolved), duplicates.resolve, works)
         writes = {
-            str(s.index): output.WriteWork(s, plan.stages, found.ids, resolved, plan.config.output, plan.config.rejected)
-            for s in shards
+            str(s.index): output.WriteWork(s, plan.stages, found.ids, resolved, plan.config.output, plan.config.rejected) for s in shards
         }
         there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in ("corpus", "rejected", "ledger")]
         lost = [str(s.index) for s in shards if not all(f"part-{s.index:06d}.parquet" in names for names in there)]

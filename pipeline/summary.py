@@ -55,9 +55,7 @@ def summarise(
         "by_language": {name: _face(tally) for name, tally in sorted(by_language.items())},
         "read": _read_counts(statistics.get("annotate", ())),
         "stages": _stage_speeds(statistics.get("annotate", ())),
-        "phases": {
-            name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()
-        },
+        "phases": {name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()},
         "duplicates": _duplicates(statistics),
         "peak_memory_bytes": {
             "driver": driver_memory_bytes,
@@ -166,8 +164,8 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
         table.add_column(name, justify="left" if name in ("stage", "") else "right", no_wrap=True)
     for row in summary["waterfall"]:
         bar = "█" * round(20 * row["byte_share"])
-        shares = (f"{100 * row['document_share']:.2f}", f"{100 * row['byte_share']:.2f}")
-        table.add_row(row["stage"], f"{row['documents']:,}", *shares, bar)
+        percent = (f"{100 * row['document_share']:.2f}", f"{100 * row['byte_share']:.2f}")
+        table.add_row(row["stage"], f"{row['documents']:,}", *percent, bar)
     console.print(table)
     peak = summary["peak_memory_bytes"]
     console.print(

@@ -59,9 +59,7 @@ class Heuristics(Stage):
         lines = []
         for file in self._rule_book.files:
             languages = ", ".join(sorted(file.languages))
-            lines.append(
-                f"{find_file(file.name)}: {len(file.rules)} rules for {languages}, changed for {len(file.domains)} domains"
-            )
+            lines.append(f"{find_file(file.name)}: {len(file.rules)} rules for {languages}, changed for {len(file.domains)} domains")
         return tuple(lines)
 
     @cached_property

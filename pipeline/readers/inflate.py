@@ -116,9 +116,7 @@ class _Stream:
                     yield block
             except (OSError, EOFError, pa.ArrowException) as error:
                 self.fault = "truncated_file"
-                self.error = (
-                    f"{self._file.uri}: truncated or damaged after {total} bytes of content: {error}; fetch or compress it again"
-                )
+                self.error = f"{self._file.uri}: truncated or damaged after {total} bytes of content: {error}; fetch or compress it again"
         if self.fault == "truncated_file":
             yield from self._last_bytes(total)
 

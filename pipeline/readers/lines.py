@@ -54,9 +54,7 @@ def lines(piece: Piece, limit_bytes: int, *, until_bytes: int | None = None) -> 
             chunk = file.read(chunk_bytes)
             if not chunk:
                 if offset + held_bytes < piece.end:
-                    raise InputError(
-                        f"{piece.uri}: ends at byte {offset + held_bytes}, had {piece.end} when it was listed; run again"
-                    )
+                    raise InputError(f"{piece.uri}: ends at byte {offset + held_bytes}, had {piece.end} when it was listed; run again")
                 break
             *complete, rest = chunk.split(b"\n")
             for data in complete:

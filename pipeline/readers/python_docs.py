@@ -89,6 +89,4 @@ def _documents(name: str, version: str) -> Iterator[FileInfo]:
             continue
         if path.is_file():
             status = path.stat()
-            yield FileInfo(
-                str(path), f"{name}-{version}/{listed.as_posix()}", status.st_size, f"{status.st_size}-{status.st_mtime_ns}"
-            )
+            yield FileInfo(str(path), f"{name}-{version}/{listed.as_posix()}", status.st_size, f"{status.st_size}-{status.st_mtime_ns}")

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stages.text.buffers import TextBuffer
-from stages.text.shingles import character_classes, hash_document, read_only
+from stages.text.buffers import TextBuffer, read_only
+from stages.text.shingles import hash_document, token_classes
 
 EMPTY = np.uint32(0xFFFFFFFF)
 """Every lane of the signature of a document without shingles, as in datasketch."""
@@ -30,7 +30,7 @@ def signatures(text: TextBuffer, shingle: int, permutations: int, seed: int) -> 
     lanes = np.full((len(text), permutations), EMPTY, np.uint32)
     longest = int(text.lengths().max(initial=0))
     scratch = np.empty((longest + 1) // 2, np.uint64)
-    _sign(read_only(text.data), read_only(text.offsets), shingle, character_classes(), a, b, scratch, lanes)
+    _sign(read_only(text.data), read_only(text.offsets), shingle, token_classes(), a, b, scratch, lanes)
     return lanes
 
 
@@ -57,7 +57,7 @@ def _permutations(permutations: int, seed: int) -> tuple[npt.NDArray[np.uint32],
 
 
 @njit(cache=True, nogil=True)
-def _sign(data, offsets, shingle, classes, a, b, scratch, lanes):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def _sign(data, offsets, shingle, classes, a, b, scratch, lanes):  # type: ignore[no-untyped-def]
     recent = np.empty(shingle, np.uint64)
     for document in range(len(offsets) - 1):
         count = hash_document(data, offsets[document], offsets[document + 1], shingle, classes, recent, scratch, 0)

@@ -48,9 +48,7 @@ class DocumentDedup(Stage):
 
     def __post_init__(self) -> None:
         if self.permutations % self.bands:
-            near = min(
-                (b for b in range(1, self.permutations + 1) if self.permutations % b == 0), key=lambda b: abs(b - self.bands)
-            )
+            near = min((b for b in range(1, self.permutations + 1) if self.permutations % b == 0), key=lambda b: abs(b - self.bands))
             raise SettingError(
                 "bands",
                 f"got {self.bands}, which does not divide permutations = {self.permutations}; the nearest that does is {near}",

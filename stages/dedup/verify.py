@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stages.text.shingles import read_only
+from stages.text.buffers import read_only
 
 
 def exact_jaccard(

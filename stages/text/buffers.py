@@ -1,6 +1,6 @@
 """Arrow string columns as the flat arrays that kernels read: no copy, no Python object per document."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,20 @@ class TextBuffer(NamedTuple):
         """Bytes of each document, (n,)."""
         return np.diff(self.offsets)
 
+    def read_only(self) -> "TextBuffer":
+        """The same texts as read-only arrays; see `read_only`."""
+        return TextBuffer(read_only(self.data), read_only(self.offsets))
+
     def document(self, index: int) -> bytes:
         """The bytes of one document, copied: for tests, messages and slow paths."""
         return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes()
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A read-only view. Arrow's buffers are read-only and NumPy's are not: without this each kernel would compile twice."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def text_buffer(column: pa.Array) -> TextBuffer:

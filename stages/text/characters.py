@@ -11,8 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stages.text.buffers import TextBuffer
-
 HAN, KANA, HANGUL, LATIN, LETTER, DIGIT, SPACE, ASCII_PUNCTUATION, PUNCTUATION, SYMBOL = range(10)
 EMOJI, PRIVATE, REPLACEMENT, CONTROL = range(10, 14)
 """Class numbers. Han and kana come first (each character is a word), then what makes up words with its neighbours, then the rest.
@@ -64,14 +62,6 @@ _TABLE_END = 0x20000
 WORD_SLOTS = 256
 WORD_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 WORD_SHIFT = np.uint64(56)
-
-
-def read_only(text: TextBuffer) -> TextBuffer:
-    """The same texts as read-only arrays. Arrow's are read-only, NumPy's are not; without this each kernel would compile twice."""
-    data, offsets = text.data.view(), text.offsets.view()
-    data.flags.writeable = False
-    offsets.flags.writeable = False
-    return TextBuffer(data, offsets)
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,6 @@ from stages.text.characters import (
     character_classes,
     class_of,
     decode,
-    read_only,
 )
 
 TOP_SIZES = (2, 3, 4)
@@ -57,7 +56,7 @@ def ngram_shares(text: TextBuffer) -> NgramShares:
     >>> ngram_shares(TextBuffer(data, np.array([0, len(data)]))).top[0]  # 'to be' twice: 8 of 13 characters
     array([0.61538464], dtype=float32)
     """
-    text = read_only(text)
+    text = text.read_only()
     shares = np.zeros((len(TOP_SIZES) + len(DUPLICATE_SIZES), len(text)), np.float32)
     _ngram_shares(text.data, text.offsets, character_classes(), shares)
     return NgramShares(shares[: len(TOP_SIZES)], shares[len(TOP_SIZES) :])

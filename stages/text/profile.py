@@ -39,7 +39,6 @@ from stages.text.characters import (
     decode,
     english_words,
     han_marks,
-    read_only,
 )
 
 SHORT_LINE_BYTES = 30
@@ -107,7 +106,7 @@ class Profile(NamedTuple):
 
 def profile(text: TextBuffer) -> Profile:
     """Count everything. An empty document has all counts 0; invalid bytes count as `replacements`."""
-    text = read_only(text)
+    text = text.read_only()
     counts = np.empty((len(Profile._fields), len(text)), np.int64)
     _profile(text.data, text.offsets, character_classes(), han_marks(), *english_words(), counts)
     return Profile(*counts)
@@ -153,9 +152,7 @@ def _profile(data, offsets, classes, han_marks, words, word_numbers, counts):  #
     c = np.empty(counts.shape[0], np.int64)
     for document in range(len(offsets) - 1):
         c[:] = 0
-        _count_document(
-            data, offsets[document], offsets[document + 1], classes, han_marks, words, word_numbers, seen, owner, document, c
-        )
+        _count_document(data, offsets[document], offsets[document + 1], classes, han_marks, words, word_numbers, seen, owner, document, c)
         counts[:, document] = c
 
 

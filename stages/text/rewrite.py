@@ -19,7 +19,7 @@ import numpy.typing as npt
 from numba import njit
 
 from stages.text.buffers import TextBuffer
-from stages.text.characters import EMOJI, HAN_END, HAN_FIRST, SPACE, character_classes, decode, read_only
+from stages.text.characters import EMOJI, HAN_END, HAN_FIRST, SPACE, character_classes, decode
 
 CHECK = 0x10
 """Added to an entry of the table: a document with this character is reported in `Rewritten.to_check`."""
@@ -43,7 +43,7 @@ class Rewritten(NamedTuple):
 
 def rewrite(text: TextBuffer, table: npt.NDArray[np.uint8]) -> Rewritten:
     """Clean every document. `table` is `actions()`, perhaps with `CHECK` added to some entries."""
-    source = read_only(text)
+    source = text.read_only()
     flags = np.zeros(len(source), np.uint8)
     _scan(source.data, source.offsets, table, character_classes(), flags)
     changed = np.zeros(len(source), np.int32)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stages.text.buffers import TextBuffer
+from stages.text.buffers import TextBuffer, read_only
 
 _SEPARATOR, _IGNORED, _LETTER, _ALONE = 0, 1, 2, 3
 
@@ -62,7 +62,7 @@ def shingle_hashes(text: TextBuffer, size: int) -> tuple[npt.NDArray[np.int64], 
     most = int(((text.lengths() + 1) // 2).sum())
     offsets = np.empty(len(text) + 1, np.int64)
     hashes = np.empty(most, np.uint64)
-    _hash_all(read_only(text.data), read_only(text.offsets), size, character_classes(), offsets, hashes)
+    _hash_all(read_only(text.data), read_only(text.offsets), size, token_classes(), offsets, hashes)
     return offsets, hashes[: offsets[-1]]
 
 
@@ -75,15 +75,8 @@ def shingle_sets(text: TextBuffer, size: int) -> tuple[npt.NDArray[np.int64], np
     return offsets, hashes[: offsets[-1]].copy()
 
 
-def read_only(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """A read-only view. Arrow's buffers are read-only and NumPy's are not: without this each kernel would compile twice."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
 @lru_cache(maxsize=1)
-def character_classes() -> npt.NDArray[np.int32]:
+def token_classes() -> npt.NDArray[np.int32]:
     """For each code point below 65,536: its class (separator 0, ignored 1, letter 2, alone 3) << 16 | the folded character."""
     classes = np.zeros(1 << 16, np.int32)
     for code in range(1 << 16):
@@ -112,7 +105,7 @@ def _class(character: str) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _hash_all(data, offsets, size, classes, out_offsets, out):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def _hash_all(data, offsets, size, classes, out_offsets, out):  # type: ignore[no-untyped-def]
     recent = np.empty(size, np.uint64)
     position = 0
     out_offsets[0] = 0
@@ -122,7 +115,7 @@ def _hash_all(data, offsets, size, classes, out_offsets, out):  # type: ignore[n
 
 
 @njit(cache=True, nogil=True)
-def hash_document(data, start, end, size, classes, recent, out, position):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def hash_document(data, start, end, size, classes, recent, out, position):  # type: ignore[no-untyped-def]
     """Write the shingles of `data[start:end]` to `out[position:]`; return where they end. `recent` is scratch of length `size`.
 
     There are at most (end - start + 1) // 2 of them. Invalid UTF-8 gives some shingles, never a read outside `start:end`.

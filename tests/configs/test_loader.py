@@ -51,9 +51,7 @@ def error(text: str, *overrides: str) -> str:
 
 
 def test_a_full_file_loads_with_the_types_of_its_fields() -> None:
-    text = (
-        "name: a\ncount: 4\nkind: green\ninner: {share: 1, names: [x, y]}\nlimits: {zh: 1e-3}\nsteps: [inner, other: {size: 2MB}]"
-    )
+    text = "name: a\ncount: 4\nkind: green\ninner: {share: 1, names: [x, y]}\nlimits: {zh: 1e-3}\nsteps: [inner, other: {size: 2MB}]"
     assert loaded(text) == Outer(
         name="a", count=4, kind="green", inner=Inner(share=1.0, names=("x", "y")), limits={"zh": 0.001},
         steps=(Inner(), Other(size=2_000_000)),

@@ -73,9 +73,7 @@ def test_a_unit_whose_worker_is_killed_runs_again(ray_executor: OnRay, tmp_path:
 
 
 def test_a_unit_that_always_kills_its_worker_is_named_with_what_to_do(ray_executor: OnRay, tmp_path: Path) -> None:
-    with pytest.raises(
-        RunError, match=r"unit deadly: its worker died more often than engine.retries allows.*run again to continue"
-    ):
+    with pytest.raises(RunError, match=r"unit deadly: its worker died more often than engine.retries allows.*run again to continue"):
         phase(ray_executor, tmp_path, die_always, {"deadly": ""})
 
 
@@ -115,7 +113,9 @@ def test_two_runs_in_one_folder_at_a_time_are_refused(make_config: Maker) -> Non
     config = make_config({"a": [{"text": prose(1)}]})
     folder = Path(load_run(config).output)
     folder.mkdir(parents=True)
-    script = f"import fcntl, time; f = open({str(folder / '.lock')!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); time.sleep(60)"
+    script = (
+        f"import fcntl, time; f = open({str(folder / '.lock')!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); time.sleep(60)"
+    )
     holder = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None

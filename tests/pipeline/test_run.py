@@ -225,18 +225,14 @@ def test_a_missing_source_is_an_error_before_anything_starts(make_config: Maker,
 
 def test_settings_that_cannot_work_are_refused_with_what_would(make_config: Maker) -> None:
     config = make_config({"a": [{"text": "a"}]})
-    with pytest.raises(
-        RunError, match=r"engine.memory_per_worker: got 500,000,000 bytes; .* set engine.split_bytes to at most 8,000,000"
-    ):
+    with pytest.raises(RunError, match=r"engine.memory_per_worker: got 500,000,000 bytes; .* set engine.split_bytes to at most 8,000,000"):
         finish(config, "engine.memory_per_worker=500MB", "engine.split_bytes=64MiB")
     with pytest.raises(ConfigError, match=r"stages\[0\]\.select: 'exact_dedup' stands after it; .* put it last"):
         finish(make_config({"a": [{"text": "a"}]}, stages=[{"select": {}}, {"exact_dedup": {}}]))
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("skip", 1), ("fail", None)])
-def test_a_truncated_file_ends_the_run_or_is_one_rejected_row(
-    make_config: Maker, tmp_path: Path, policy: str, kept: int | None
-) -> None:
+def test_a_truncated_file_ends_the_run_or_is_one_rejected_row(make_config: Maker, tmp_path: Path, policy: str, kept: int | None) -> None:
     good = gzip.compress(json.dumps({"id": "ok", "text": prose(1)}).encode() + b"\n" + prose(2, 4000).encode())
     (tmp_path / "torn.jsonl.gz").write_bytes(good[: len(good) // 2])
     config = make_config({"a": []}, name=policy)

@@ -29,9 +29,7 @@ def test_columns_are_those_declared() -> None:
 
 
 def test_a_slice_of_a_column_is_hashed_by_its_own_texts() -> None:
-    whole = pa.RecordBatch.from_arrays(
-        [pa.array(["a", "bc", "d"], pa.large_string()), pa.nulls(3, pa.string())], names=["text", "lang"]
-    )
+    whole = pa.RecordBatch.from_arrays([pa.array(["a", "bc", "d"], pa.large_string()), pa.nulls(3, pa.string())], names=["text", "lang"])
     found = Measure().annotate(Batch(whole.slice(1, 2))).columns
     assert found["content_hash"].to_pylist() == [xxhash.xxh3_128_digest(b"bc"), xxhash.xxh3_128_digest(b"d")]
 

@@ -11,7 +11,9 @@ from stages.select import Select
 COLUMNS = pa.table(
     {
         "id": ["1", "2", "3", "4", "5"],
-        "url": pa.array(["https://a.example.com/x", "http://b.a.example.com", "https://nota.example.com/x", None, "http://[broken"], pa.string()),
+        "url": pa.array(
+            ["https://a.example.com/x", "http://b.a.example.com", "https://nota.example.com/x", None, "http://[broken"], pa.string()
+        ),
     }
 )
 

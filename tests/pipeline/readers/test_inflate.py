@@ -49,9 +49,7 @@ def test_a_stream_becomes_shards_of_whole_lines_with_known_numbers(tmp_path: Pat
 def test_members_and_frames_are_one_stream(tmp_path: Path, ending: str) -> None:
     compress = COMPRESS[ending]
     data = b"\n".join(LINES)
-    path = written(
-        tmp_path, f"a.jsonl.{ending}", compress(data[:5000]) + compress(data[5000:5001]) + compress(b"") + compress(data[5001:])
-    )
+    path = written(tmp_path, f"a.jsonl.{ending}", compress(data[:5000]) + compress(data[5000:5001]) + compress(b"") + compress(data[5001:]))
     assert brief(read_pieces(inflated(path).pieces, source_of(path))) == WHOLE
 
 
@@ -144,9 +142,7 @@ def test_a_file_that_is_gone_is_an_input_error(tmp_path: Path) -> None:
     data=st.lists(st.sampled_from([b'{"text":"a"}', b"\n", b"\n\n", b"x", "中".encode()]), max_size=40).map(b"".join),
     target_bytes=st.integers(1, 100),
 )
-def test_any_shard_size_gives_the_rows_of_the_plain_file(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, target_bytes: int
-) -> None:
+def test_any_shard_size_gives_the_rows_of_the_plain_file(tmp_path_factory: pytest.TempPathFactory, data: bytes, target_bytes: int) -> None:
     folder = tmp_path_factory.mktemp("inflate")
     plain = read_all(source_of(written(folder, "a.jsonl", data)))
     packed = read_all(source_of(written(folder, "a.jsonl.gz", gzip.compress(data))), folder / "raw", target_bytes)

@@ -46,9 +46,7 @@ def test_columns_become_text_id_url_and_meta(tmp_path: Path) -> None:
     assert (second["id"], second["fault"], second["record"]) == ("8", "no_text", 2)
 
 
-@pytest.mark.parametrize(
-    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string())]
-)
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string())])
 def test_text_may_be_any_kind_of_string(tmp_path: Path, kind: pa.DataType) -> None:
     values = pa.array(["a", "中", "a"]).cast(kind)
     assert brief(read_all(source_of(written(tmp_path, {"text": values})))) == [(1, "a"), (2, "中"), (3, "a")]
@@ -112,9 +110,7 @@ def test_an_empty_file_and_an_empty_table_have_no_rows(tmp_path: Path) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    num_rows=st.integers(1, 60), row_group_size=st.integers(1, 60), target_bytes=st.integers(1, 2000), batch_rows=st.integers(1, 20)
-)
+@given(num_rows=st.integers(1, 60), row_group_size=st.integers(1, 60), target_bytes=st.integers(1, 2000), batch_rows=st.integers(1, 20))
 def test_any_split_gives_every_row_once(
     tmp_path_factory: pytest.TempPathFactory, num_rows: int, row_group_size: int, target_bytes: int, batch_rows: int
 ) -> None:

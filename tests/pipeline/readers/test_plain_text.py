@@ -36,9 +36,7 @@ def test_blocks_are_between_blank_lines_and_are_numbered_by_their_first_line(tmp
 
 @settings(max_examples=150, deadline=None)
 @given(
-    data=st.lists(st.sampled_from([b"a", b"\n", b"\n\n", b" ", b"\r\n", "中".encode(), b"\xff", b"x" * 40]), max_size=30).map(
-        b"".join
-    ),
+    data=st.lists(st.sampled_from([b"a", b"\n", b"\n\n", b" ", b"\r\n", "中".encode(), b"\xff", b"x" * 40]), max_size=30).map(b"".join),
     documents=st.sampled_from(["line", "block"]),
     target_bytes=st.integers(1, 60),
 )
@@ -110,9 +108,7 @@ def test_many_small_files_are_read_in_the_order_of_their_paths(tmp_path: Path) -
     for name in ("b/2.txt", "a.txt", "b/10.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    assert [(row["path"], row["text"]) for row in read_all(source_of(tmp_path))] == [
-        (n, n) for n in ("a.txt", "b/10.md", "b/2.txt")
-    ]
+    assert [(row["path"], row["text"]) for row in read_all(source_of(tmp_path))] == [(n, n) for n in ("a.txt", "b/10.md", "b/2.txt")]
 
 
 def test_a_name_that_does_not_tell_the_format_is_an_input_error(tmp_path: Path) -> None:

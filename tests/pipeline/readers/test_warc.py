@@ -116,9 +116,7 @@ def test_wet_conversions_are_text_as_it_stands(tmp_path: Path) -> None:
         ("shift_jis", "今日はとても良い天気です", "Content-Type: text/html; charset=Shift_JIS", "", "shift_jis"),
     ],
 )
-def test_pages_in_old_encodings_come_out_right(
-    tmp_path: Path, encoding: str, text: str, headers: str, head: str, found: str
-) -> None:
+def test_pages_in_old_encodings_come_out_right(tmp_path: Path, encoding: str, text: str, headers: str, head: str, found: str) -> None:
     body = page(text, head).decode().encode(encoding)
     (row,) = read_all(source_of(written(tmp_path, record("response", http(body, headers)))))
     assert (row["text"], json.loads(row["meta"])["encoding"]) == (text, found)
@@ -146,9 +144,7 @@ def test_bodies_are_decoded_where_the_crawler_has_not(tmp_path: Path, headers: s
 def test_a_body_that_expands_without_end_is_too_large_in_bounded_memory(tmp_path: Path) -> None:
     compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
     body = b"".join(compressor.compress(b" " * (1 << 20)) for _ in range(200)) + compressor.flush()
-    path = written(
-        tmp_path, record("response", http(body, "Content-Type: text/html\r\nContent-Encoding: gzip")), html_record("good")
-    )
+    path = written(tmp_path, record("response", http(body, "Content-Type: text/html\r\nContent-Encoding: gzip")), html_record("good"))
     rows = read_all(source_of(path, max_document_bytes=1 << 20))
     assert brief(rows) == [(1, "<record_too_large>"), (2, "good")]
 

@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from stages.dedup.components import components
 
-edges = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40).map(
-    lambda pairs: [(a << 32, b << 32) for a, b in pairs]
-)
+edges = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40).map(lambda pairs: [(a << 32, b << 32) for a, b in pairs])
 
 
 def roots(pairs: list[tuple[int, int]]) -> dict[int, int]:

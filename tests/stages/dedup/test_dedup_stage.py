@@ -59,9 +59,7 @@ def test_settings_out_of_bounds_are_refused_with_their_line(setting: str) -> Non
 
 def test_the_plan_says_what_is_found() -> None:
     curve, recall, error = DocumentDedup().describe()
-    assert curve == (
-        "16 bands of 8 rows find a pair of similarity 0.5: 0.061, 0.6: 0.237, 0.7: 0.613, 0.8: 0.947, 0.9: 1.000, 1: 1.000"
-    )
+    assert curve == ("16 bands of 8 rows find a pair of similarity 0.5: 0.061, 0.6: 0.237, 0.7: 0.613, 0.8: 0.947, 0.9: 1.000, 1: 1.000")
     assert recall == "expected recall at 0.8: 94.7%, at 0.9: 99.99%; pairs are verified"
     assert error == "standard error of a signature at 0.8: 0.035"
 

@@ -15,9 +15,7 @@ from stages.text.shingles import shingle_hashes
 
 LAW = "第一条　为了保护民事主体的合法权益，调整民事关系，维护社会和经济秩序，适应中国特色社会主义发展要求，根据宪法，制定本法。"
 NEWS = "The court said on Tuesday that it would not hear the appeal, leaving in place a 2019 ruling by a lower court in New York."
-MIXED = (
-    "近日，GitHub 上的 open-source 项目 vLLM 发布了 v0.6 版本，throughput 提升 2.7 倍，latency 降低 5 倍（Llama 8B，单卡 H100）。"
-)
+MIXED = "近日，GitHub 上的 open-source 项目 vLLM 发布了 v0.6 版本，throughput 提升 2.7 倍，latency 降低 5 倍（Llama 8B，单卡 H100）。"
 
 
 def by_datasketch(texts: list[str], shingle: int, permutations: int, seed: int) -> np.ndarray:

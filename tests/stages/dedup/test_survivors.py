@@ -57,9 +57,7 @@ def reference(documents: list[Document], edges: list[Edge]) -> dict[int, Fate]:
     keeper: dict[int, tuple[int, float] | None] = {}
     for node in nodes:
         close = [
-            (similar[frozenset((node, other))], -rank, other)
-            for rank, other in enumerate(kept)
-            if frozenset((node, other)) in similar
+            (similar[frozenset((node, other))], -rank, other) for rank, other in enumerate(kept) if frozenset((node, other)) in similar
         ]
         keeper[node] = (node, 1.0) if node in kept else (max(close)[2], max(close)[0]) if close else None
     fates: dict[int, Fate] = {}

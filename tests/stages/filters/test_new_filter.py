@@ -45,7 +45,9 @@ def new_filter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def test_a_new_file_is_a_column_a_rule_and_a_reason(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text("languages: [zh, en]\nrules:\n  exclamation_share: {max: 0.05}\n", encoding="utf-8")
     texts = ["买！买！买！", "It works!" + " It really does." * 10]
-    rows = [dict.fromkeys(DOCUMENT.names) | {"text": t, "source": "s", "domain": "web", "lang": "zh", "path": "p", "record": 1} for t in texts]
+    rows = [
+        dict.fromkeys(DOCUMENT.names) | {"text": t, "source": "s", "domain": "web", "lang": "zh", "path": "p", "record": 1} for t in texts
+    ]
     batch = Batch(pa.RecordBatch.from_pylist(rows, schema=DOCUMENT))
     scored = batch.with_columns(stages.filters.scores(batch))
     assert scored["exclamation_share"].to_pylist() == pytest.approx([0.5, 1 / 169])

@@ -18,8 +18,7 @@ def rows(*documents: dict[str, Any]) -> pa.Table:
     """Columns as `RuleBook.failing` reads them; what a document does not name is 0, and its language en."""
     names = [column.name for column in columns()]
     arrays = [
-        pa.array([document.get(name, 0) for document in documents], column.type)
-        for name, column in zip(names, columns(), strict=True)
+        pa.array([document.get(name, 0) for document in documents], column.type) for name, column in zip(names, columns(), strict=True)
     ]
     return pa.table(
         {

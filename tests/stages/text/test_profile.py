@@ -16,9 +16,7 @@ PIECES = [
     "，", "！", "”", "😀", "\u200b", "\ue000", "\ufffd", "\u3000", "\u00a0", "𠀀", "①", "x" * 31,
     "line of text.\n", "line of text.\n", "\U000e0001", "\x80",
 ]  # fmt: skip
-documents = st.one_of(
-    st.lists(st.sampled_from(PIECES), max_size=40).map(lambda parts: "".join(parts).encode()), st.binary(max_size=60)
-)
+documents = st.one_of(st.lists(st.sampled_from(PIECES), max_size=40).map(lambda parts: "".join(parts).encode()), st.binary(max_size=60))
 
 
 def buffer_of(*documents: bytes) -> TextBuffer:
@@ -95,9 +93,7 @@ def test_classes_partition_the_characters() -> None:
     assert sum(found[name] for name in Profile._fields[:14]) == found["num_chars"] == len(text)
 
 
-@pytest.mark.parametrize(
-    "data", [b"\xff", b"\xe4\xb8", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf5\x80\x80\x80", b"\x80"]
-)
+@pytest.mark.parametrize("data", [b"\xff", b"\xe4\xb8", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf5\x80\x80\x80", b"\x80"])
 def test_each_invalid_byte_is_one_replacement_character(data: bytes) -> None:
     found = profile_of(b"a" + data)
     assert (found["replacements"], found["num_chars"]) == (len(data), 1 + len(data))

@@ -115,9 +115,7 @@ def test_no_text_outside_the_normal_form_escapes_the_check(form: str, text: str)
         assert any(ord(character) >= 0x20000 or suspect[ord(character)] for character in text)
 
 
-@pytest.mark.parametrize(
-    "text", ["e\u0301", "\u1112\u1161", "가\u11a8", "\u0344", "\u2126", "\uf900", "a\u0323\u0307", "\u30ab\u3099"]
-)
+@pytest.mark.parametrize("text", ["e\u0301", "\u1112\u1161", "가\u11a8", "\u0344", "\u2126", "\uf900", "a\u0323\u0307", "\u30ab\u3099"])
 def test_known_denormal_sequences_are_checked(text: str) -> None:
     assert any(unlike_normal_form("NFC")[ord(character)] for character in text)
 

@@ -120,9 +120,7 @@ def test_case_width_and_punctuation_do_not_count(left: str, right: str) -> None:
     assert a == b != []
 
 
-@pytest.mark.parametrize(
-    ("left", "right"), [("a b c d e", "a b c e d"), ("一二三四五", "五四三二一"), ("ab c d e f", "a bc d e f")]
-)
+@pytest.mark.parametrize(("left", "right"), [("a b c d e", "a b c e d"), ("一二三四五", "五四三二一"), ("ab c d e f", "a bc d e f")])
 def test_order_and_word_borders_count(left: str, right: str) -> None:
     a, b = per_document([left, right], 5)
     assert len(a) == len(b) == 1
