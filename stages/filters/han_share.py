@@ -1,6 +1,6 @@
 """Share of Han characters among all characters that are not white space.
 
-Source: the usual bound for Chinese crawls, at least .30. It also tells which rules judge a document of mixed language.
+Source: the usual bound for Chinese crawls, at least .30.
 """
 
 import pyarrow as pa

@@ -3,15 +3,16 @@
 A file holds `languages`, the primary subtags that it judges (`zh` covers zh-hans, zh-hant and zh-CN), `rules` (a bound for each
 column), and `domains`, changes for kinds of text. A side that a change does not name is inherited; `off` lifts both.
 
-A document of language `mixed` is judged as Chinese if at least a quarter of its visible characters are Han, which is where Han fill
-half of the bytes, else as English. A language that no file names has no rules: we do not judge what we have not calibrated.
+A document of language `mixed` breaks a rule only if it breaks it in every file: its mean word length or its stop words are not those
+of either language. (Judged by its dominant script alone, half of the characters of a Chinese programming wiki were lost to
+`mean_word_length`.) A language that no file names has no rules: we do not judge what we have not calibrated.
 Thresholds never enter the scores, so the same saved scores can be judged again.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, make_dataclass, replace
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,6 @@ import yaml
 from configs.errors import ConfigError
 from configs.loader import SettingError, find_file, load, read_yaml
 from stages.filters import columns as filter_columns
-
-MIXED_CHINESE_HAN_SHARE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +51,12 @@ class Bounds:
         """These bounds with the sides that `other` names."""
         return replace(self, **{f.name: getattr(other, f.name) for f in fields(other) if getattr(other, f.name) is not None})
 
+    def or_wider(self, other: "Bounds") -> "Bounds":
+        """The narrowest bounds that hold whatever either holds."""
+        low = None if self.min is None or other.min is None else min(self.min, other.min)
+        high = None if self.max is None or other.max is None else max(self.max, other.max)
+        return Bounds(min=low, max=high)
+
 
 OFF = Bounds(min=-np.inf, max=np.inf)
 
@@ -71,6 +76,10 @@ class RuleFile:
     rules: Mapping[str, Bounds]
     domains: Mapping[str, Mapping[str, Bounds]]
     """Complete bounds of each domain that has changes."""
+
+    def bounds(self, domain: str) -> Mapping[str, Bounds]:
+        """The bounds of each column for a domain."""
+        return self.domains.get(domain, self.rules)
 
 
 def load_rule_file(path: str, overrides: Mapping[str, Bounds]) -> RuleFile:
@@ -110,17 +119,23 @@ class RuleBook:
         languages = _languages(columns)
         domains = columns["domain"].to_numpy(zero_copy_only=False)
         sound = pc.is_null(columns["fault"]).to_numpy(zero_copy_only=False)
-        for file in self.files:
-            judged = sound & np.isin(languages, list(file.languages))
-            for domain in sorted(set(domains[judged])):
-                rows = np.flatnonzero(judged & (domains == domain))
-                for column, bounds in file.domains.get(domain, file.rules).items():
+        judges = [(np.isin(languages, list(file.languages)), file.bounds) for file in self.files]
+        for judged, bounds_of in (*judges, (languages == "mixed", self._bounds_of_mixed)):
+            for domain in sorted(set(domains[sound & judged])):
+                rows = np.flatnonzero(sound & judged & (domains == domain))
+                for column, bounds in bounds_of(domain).items():
                     scores = columns[column].to_numpy(zero_copy_only=False)[rows]
                     failing = rows[bounds.outside(scores)]
                     if len(failing):
                         masks.setdefault(column, np.zeros(len(sound), np.bool_))[failing] = True
         order = {column.name: place for place, column in enumerate(filter_columns())}
         return dict(sorted(masks.items(), key=lambda item: order[item[0]]))
+
+    def _bounds_of_mixed(self, domain: str) -> Mapping[str, Bounds]:
+        """Of each column that every file bounds, the wider bounds."""
+        first, *others = [file.bounds(domain) for file in self.files] or [{}]
+        shared = [column for column in first if all(column in other for other in others)]
+        return {column: reduce(Bounds.or_wider, (other[column] for other in others), first[column]) for column in shared}
 
 
 def primary_subtag(code: str) -> str:
@@ -145,10 +160,6 @@ def _languages(columns: pa.Table | pa.RecordBatch) -> npt.NDArray[np.object_]:
         encoded = encoded.combine_chunks()
     codes = np.array([primary_subtag(code) for code in encoded.dictionary.to_pylist()] or [""], object)
     languages: npt.NDArray[np.object_] = codes[encoded.indices.to_numpy(zero_copy_only=False)]
-    chinese = columns["han_share"].to_numpy(zero_copy_only=False) >= MIXED_CHINESE_HAN_SHARE
-    mixed = languages == "mixed"
-    languages[mixed & chinese] = "zh"
-    languages[mixed & ~chinese] = "en"
     return languages
 
 

@@ -120,10 +120,26 @@ def test_a_language_without_rules_is_not_judged(lang: str | None) -> None:
     assert RuleBook(SHIPPED, {}).failing(rows({"lang": lang})) == {}
 
 
-@pytest.mark.parametrize(("han_share", "reason"), [(0.25, "num_chinese_stop_words"), (0.24, "num_english_stop_words")])
-def test_mixed_text_is_judged_by_its_larger_half(han_share: float, reason: str) -> None:
-    found = RuleBook(SHIPPED, {}).failing(rows({"lang": "mixed", "han_share": han_share}))
-    assert {name for name in found if name.endswith("stop_words")} == {reason}
+def test_mixed_text_breaks_a_rule_only_if_it_breaks_it_in_every_language(tmp_path: Path) -> None:
+    english = written(
+        tmp_path, "languages: [en]\nrules: {num_words: {min: 50}, mean_word_length: {min: 3, max: 10}, digit_share: {max: 0.2}}"
+    )
+    (tmp_path / "zh").mkdir()
+    chinese = written(
+        tmp_path / "zh", "languages: [zh]\nrules: {num_words: {min: 30}, mean_word_length: {min: 1, max: 5}, han_share: {min: 0.3}}"
+    )
+    documents = [{"lang": "mixed", "num_words": n, "mean_word_length": m, "digit_share": 1, "han_share": 0}
+                 for n, m in ((30, 1), (29, 10), (30, 10.5))]  # fmt: skip
+    found = RuleBook((english, chinese), {}).failing(rows(*documents))
+    assert {name: mask.tolist() for name, mask in found.items()} == {
+        "num_words": [False, True, False],
+        "mean_word_length": [False, False, True],
+    }
+
+
+def test_mixed_text_is_judged_by_the_one_file_there_is() -> None:
+    found = RuleBook(("filters/zh.yaml",), {}).failing(rows({"lang": "mixed"}))
+    assert found["num_chinese_stop_words"].tolist() == [True]
 
 
 def test_a_row_with_a_fault_has_no_reasons() -> None:
