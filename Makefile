@@ -28,5 +28,14 @@ check: .venv/.installed ## ruff, strict types, import layers
 format: .venv/.installed ## format the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
+bench: .venv/.installed ## print the speed of the whole run and its parts (needs the real data; CONFIG=my.yaml for your own)
+	$(BIN)/python benchmarks/whole_run.py $(if $(filter configs/sample.yaml,$(CONFIG)),configs/real_data.yaml,$(CONFIG))
+
+docs: .venv/.installed ## write the generated pages of docs/ again
+	$(BIN)/python docs/make_filters.py
+
+sample: .venv/.installed ## make data/sample again from its passages
+	$(BIN)/python data/make_sample.py
+
 clean: ## remove outputs and caches, keep .venv
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

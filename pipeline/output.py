@@ -89,7 +89,7 @@ def write(work: WriteWork) -> dict[str, Any]:
     write_parquet(storage.join(work.output, "corpus", part), kept_rows)
     write_parquet(storage.join(work.output, "rejected", part), rejected_rows)
     write_parquet(storage.join(work.output, "ledger", part), columns.select([*LEDGER, *signals]))
-    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages])
+    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges])
 
 
 def _with_duplicates(columns: pa.Table, answers: pa.Table | None) -> tuple[pa.Table, npt.NDArray[np.int8]]:

@@ -147,10 +147,10 @@ def _check_memory(config: RunConfig) -> None:
 def num_partitions(row_bytes: float, memory_per_worker: int, num_shards: int) -> int:
     """How many partitions keep a reduce task, which holds its rows about five times, within half of a worker's memory.
 
-    Also enough of them to keep many workers busy. Depends on input and settings only, never on the number of workers.
+    Small inputs get up to 16, to keep several workers busy. Depends on input and settings only, never on the number of workers.
     """
     needed = int(5 * row_bytes / (memory_per_worker / 2)) + 1
-    return max(needed, min(num_shards, 64))
+    return max(needed, min(num_shards, 16))
 
 
 def describe(plan: Plan) -> Iterator[str]:

@@ -96,7 +96,6 @@ def _waterfall(tally: Mapping[str, Any]) -> list[dict[str, Any]]:
             "byte_share": left[2] / max(1, size),
         }
         for stage, left in tally["left"].items()
-        if stage == "read" or left != tally["input"]
     ]
 
 

@@ -26,6 +26,7 @@ class Measure(Stage):
     """No settings: the corpus and all stages share one measure."""
 
     key: ClassVar[str] = "measure"
+    judges: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ("text", "lang")
 
     def adds(self) -> tuple[pa.Field, ...]:

@@ -31,9 +31,10 @@ from stages.text.rewrite import CHECK, actions, rewrite, unlike_normal_form
 
 @dataclass(frozen=True, kw_only=True)
 class Normalize(Stage):
-    """Settings of the text form. Implied in every run; without it nothing would be comparable."""
+    """Settings of the text form. A run without this stage keeps texts as they were read."""
 
     key: ClassVar[str] = "normalize"
+    judges: ClassVar[bool] = False
 
     form: Literal["NFC", "NFKC", "none"] = "NFC"
     """Unicode normal form; `none` leaves characters as they are, and still removes the invisible ones."""

@@ -25,10 +25,12 @@ class Select(Stage):
     """Settings of the decision. The takedown lists are text files with one entry a line; `#` starts a comment."""
 
     key: ClassVar[str] = "select"
-    reads: ClassVar[tuple[str, ...]] = ("id", "url")
+    reads: ClassVar[tuple[str, ...]] = ("id", "url", "lang", "fault")
 
     duplicates: Literal["drop", "keep_with_count"] = "drop"
     """`drop` keeps the survivor of each cluster; `keep_with_count` keeps all and leaves the choice to `cluster_size`."""
+    languages: tuple[str, ...] = ()
+    """Languages to keep, as `measure` names them; `zh` covers zh-hans and zh-hant. None given: all. Others get the reason `language`."""
     takedown_ids: str | None = None
     """File of document ids to remove."""
     takedown_urls: str | None = None
@@ -50,7 +52,19 @@ class Select(Stage):
         return pa.array(ids, pa.string()), pa.array(urls, pa.string()), frozenset(host.lower() for host in hosts)
 
     def reasons(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
-        """`takedown` for each document that a list names. `columns` must hold final ids."""
+        """`language` and `takedown`. `columns` must hold final ids."""
+        return self._other_languages(columns) | self._taken_down(columns)
+
+    def _other_languages(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
+        if not self.languages:
+            return {}
+        kept = {code.lower() for code in self.languages}
+        codes = [(code or "").lower() for code in columns["lang"].to_pylist()]
+        other = np.array([code not in kept and code.partition("-")[0] not in kept for code in codes], np.bool_)
+        other &= np.asarray(columns["fault"].is_null())
+        return {"language": other} if other.any() else {}
+
+    def _taken_down(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
         ids, urls, hosts = self._lists
         hit = pc.or_(pc.is_in(columns["id"], value_set=ids), pc.is_in(columns["url"], value_set=urls))
         mask = np.array(hit, dtype=np.bool_)

@@ -24,6 +24,8 @@ class Stage:
 
     key: ClassVar[str]
     reads: ClassVar[tuple[str, ...]] = ("text",)
+    judges: ClassVar[bool] = True
+    """Whether the stage can speak against a document; the waterfall has a row for each that can."""
 
     def adds(self) -> tuple[pa.Field, ...]:
         """Columns that `annotate` adds, with their types."""

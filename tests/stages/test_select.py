@@ -41,6 +41,14 @@ def test_no_list_takes_nothing_down() -> None:
     assert Select().reasons(COLUMNS) == {}
 
 
+def test_languages_that_are_not_asked_for_have_a_reason_and_unreadable_rows_have_theirs() -> None:
+    columns = COLUMNS.append_column("lang", pa.array(["zh-hans", "en", "other", None, "zh"]))
+    columns = columns.append_column("fault", pa.array([None, None, None, "bad_json", None], pa.string()))
+    assert Select(languages=("zh",)).reasons(columns)["language"].tolist() == [False, True, True, False, False]
+    assert Select(languages=("zh-hans",)).reasons(columns)["language"].tolist() == [False, True, True, False, True]
+    assert Select().reasons(columns) == {}
+
+
 def test_a_list_that_is_not_utf8_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes("编号".encode("gbk"))
     with pytest.raises(ConfigError, match="must be UTF-8"):
