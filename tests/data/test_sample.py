@@ -20,7 +20,6 @@ import pytest
 import yaml
 import zstandard
 
-from configs.loader import load
 from pipeline import readers
 from pipeline.config import Source
 
@@ -111,11 +110,8 @@ def text_of(label: dict[str, Any], texts: dict[tuple[str, int], str]) -> str:
 
 
 def _passages(lang: str) -> list[str]:
-    bodies = []
-    for path in sorted((ROOT / "data" / "passages" / lang).glob("*.txt")):
-        for part in ("\n" + path.read_text("utf-8")).split("\n%%% ")[1:]:
-            bodies.append(part.split("\n", 1)[1].strip("\n"))
-    return bodies
+    files = [path.read_text("utf-8") for path in sorted((ROOT / "data" / "passages" / lang).glob("*.txt"))]
+    return [part.split("\n", 1)[1].strip("\n") for file in files for part in f"\n{file}".split("\n%%% ")[1:]]
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
@@ -161,7 +157,7 @@ def test_labels_name_documents_as_the_readers_do(
     seen: Counter[str] = Counter()
     read = []
     for settings in sources:
-        source = load(Source, settings)
+        source = Source(**settings)
         (file,) = readers.list_source(source)
         inflating = readers.needs_inflating(file, source)
         pieces = readers.inflate(file, source, str(tmp_path / source.name), 1 << 24).pieces if inflating else None
@@ -179,7 +175,7 @@ def test_chinese_has_every_fault_that_english_has(labels: list[dict[str, Any]]) 
     for label in labels:
         if label["lang"] in ("zh", "en") and label["label"] not in ("clean", "article", "repeated_id"):
             faults[label["lang"]][label["label"]] += 1
-    assert len(faults["en"]) == 15
+    assert len(faults["en"]) == 14
     assert all(faults["zh"][name] >= count for name, count in faults["en"].items())
 
 
@@ -260,11 +256,11 @@ def test_personal_data_is_invented(texts: dict[tuple[str, int], str]) -> None:
     found: Counter[str] = Counter()
     for (path, record), text in texts.items():
         where = f"{path}#{record}"
-        for number in re.findall(r"(?<![\w-])\d{11,17}(?:\d[\dX])?(?![\w-])", text, re.ASCII):
+        for number in re.findall(r"(?<![\w-])\d{11,}X?(?![\w-])", text, re.ASCII):
             assert _is_invented_number(number), f"{where}: {number}"
             found[f"{len(number)} digits"] += 1
         for host in re.findall(r"(?:@|https?://)([\w.-]+)|\b([\w-]+(?:\.[\w-]+)*\.(?:com|cn|org|net|io|gov|edu))\b", text, re.ASCII):
-            name = "".join(host)
+            name = "".join(host).rstrip(".")
             if "." in name:
                 assert re.fullmatch(r"(?:[\w-]+\.)*example\.(?:com|org|cn)", name), f"{where}: {name}"
                 found["host"] += 1

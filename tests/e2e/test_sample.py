@@ -1,0 +1,148 @@
+"""`make corpus` on the bundled sample, judged by its labels. The documents of the Python environment are left out: they differ by machine."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.config import load_run
+from pipeline.explain import story
+from pipeline.run import run
+from tests.pipeline.conftest import ledger, read_parts
+
+ROOT = Path(__file__).parents[2]
+HEURISTIC_FAULTS = ("too_short", "too_repetitive", "seo_spam", "navigation", "symbol_noise", "replacement_characters")
+
+Labels = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def labels() -> Labels:
+    return [json.loads(line) for line in (ROOT / "data/sample/labels.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The shipped configuration in this process, without `python_docs`, run from the project's root."""
+    settings = yaml.safe_load((ROOT / "configs/sample.yaml").read_text(encoding="utf-8"))
+    settings["sources"] = [source for source in settings["sources"] if source["name"] != "python_docs"]
+    settings["engine"]["executor"] = "inprocess"
+    folder = tmp_path_factory.mktemp("sample")
+    settings["output"] = str(folder / "out")
+    (folder / "sample.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        run(load_run(folder / "sample.yaml"), quiet=True)
+    yield settings["output"]
+
+
+def test_every_labelled_document_is_in_the_ledger_at_its_place_and_nothing_else(sample: str, labels: Labels) -> None:
+    book = ledger(sample)
+    assert {(row["id"], row["source"], row["path"], row["record"]) for row in book.values()} == {
+        (label["id"], label["source"], label["path"], label["record"]) for label in labels
+    }
+    kept, rejected = (set(read_parts(sample, part)["id"].to_pylist()) for part in ("corpus", "rejected"))
+    assert kept | rejected == set(book)
+    assert not kept & rejected
+
+
+def test_clean_passages_are_kept_or_have_a_kept_copy(sample: str, labels: Labels) -> None:
+    book = ledger(sample)
+    clean = [book[label["id"]] for label in labels if label["label"] == "clean"]
+    assert len(clean) >= 300
+    for row in clean:
+        assert set(row["reasons"]) <= {"exact_duplicate", "near_duplicate"}, row["id"]
+        assert row["fate"] == "kept" or book[row["duplicate_of"]]["fate"] == "kept"
+
+
+def test_every_removed_duplicate_names_a_kept_document_that_is_similar_enough(sample: str) -> None:
+    book = ledger(sample)
+    duplicates = [row for row in book.values() if {"exact_duplicate", "near_duplicate"} & set(row["reasons"])]
+    assert len(duplicates) > 50
+    for row in duplicates:
+        assert book[row["duplicate_of"]]["fate"] == "kept"
+        assert row["similarity"] >= 0.8
+
+
+def test_of_copies_at_least_as_similar_as_the_threshold_not_both_are_kept(sample: str, labels: Labels) -> None:
+    book = ledger(sample)
+    pairs = [label for label in labels if label["of"] and (label["jaccard"] or 0) >= 0.85]
+    both_kept = [
+        label["id"] for label in pairs if label["of"] in book and {book[label["id"]]["fate"], book[label["of"]]["fate"]} == {"kept"}
+    ]
+    assert len(pairs) >= 40
+    assert len(both_kept) <= 0.01 * len(pairs), both_kept
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_planted_faults_are_caught_at_the_published_rates(sample: str, labels: Labels, lang: str) -> None:
+    book = ledger(sample)
+    caught: dict[str, list[bool]] = defaultdict(list)
+    for label in labels:
+        if label["label"] in HEURISTIC_FAULTS and label["lang"] == lang:
+            caught[label["label"]].append(book[label["id"]]["fate"] == "rejected")
+    assert set(caught) == set(HEURISTIC_FAULTS)
+    total = [hit for hits in caught.values() for hit in hits]
+    assert sum(total) / len(total) >= 0.8, {name: sum(hits) / len(hits) for name, hits in caught.items()}
+
+
+def test_documents_to_keep_are_kept_in_both_languages(sample: str, labels: Labels) -> None:
+    book = ledger(sample)
+    for lang in ("zh", "en"):
+        wanted = [
+            label for label in labels if label["keep"] and label["lang"] == lang and label["label"] not in ("clean", "near_duplicate")
+        ]
+        lost = [label["id"] for label in wanted if book[label["id"]]["fate"] == "rejected" and not book[label["id"]]["duplicate_of"]]
+        assert len(wanted) >= 20
+        assert not lost
+
+
+def test_unreadable_rows_are_rejected_with_their_faults(sample: str, labels: Labels) -> None:
+    book = ledger(sample)
+    for label in labels:
+        if label["label"] == "unreadable" and label["keep"] is False:
+            row = book[label["id"]]
+            assert row["fate"] == "rejected"
+            assert row["reasons"]
+
+
+def test_gb18030_and_big5_files_and_pages_come_out_as_chinese(sample: str) -> None:
+    book = ledger(sample)
+    assert {row["lang"] for row in book.values() if row["source"] == "letters_gb18030" and row["fate"] == "kept"} == {"zh-hans"}
+    assert {row["lang"] for row in book.values() if row["source"] == "archive_big5"} == {"zh-hant"}
+    encodings = {
+        json.loads(meta).get("encoding") for meta in read_parts(sample, "corpus")["meta"].to_pylist() if meta and "encoding" in meta
+    }
+    assert any(str(encoding).lower().startswith("gb") for encoding in encodings)
+
+
+def test_explain_tells_a_story_with_a_diff(sample: str) -> None:
+    row = next(row for row in ledger(sample).values() if row["reasons"] == ["near_duplicate"])
+    assert story(sample, row["id"])["partner_text"]
+    result = CliRunner().invoke(app, ["explain", sample, row["id"]])
+    assert result.exit_code == 0
+    assert f"duplicate of {row['duplicate_of']}" in result.output
+    assert "signals" in result.output
+
+
+def test_the_dataset_card_names_every_source_licence_and_count(sample: str) -> None:
+    card = (Path(sample) / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\npretty_name: sample\n")
+    assert "| zh_law | law | Apache-2.0 | 26 |" in card
+    assert "similarity: 0.8" in card
+
+
+def test_selecting_again_takes_seconds_and_no_input(sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    overrides = ["--set", "stages.heuristics.overrides.num_words.min=200"]
+    result = CliRunner().invoke(app, ["select", sample, "--output", str(tmp_path / "strict"), "--quiet", *overrides])
+    assert result.exit_code == 0, result.output
+    before, after = ledger(sample), ledger(tmp_path / "strict")
+    assert before.keys() == after.keys()
+    assert sum("num_words" in row["reasons"] for row in after.values()) > sum("num_words" in row["reasons"] for row in before.values())
