@@ -52,9 +52,9 @@ Measured by `python benchmarks/filters_on_domains.py DATA --json docs/filters_on
 sound or nearly so, but those of `novels_noise_zh`, where a scrape bug repeats passages; most documents of `medicine_en` are
 questions without an answer. The bounds, those of domains most of all, were set on these very files, so their rows are
 in-sample: bounds and domain overrides were set by reading the quantiles of these files, and some were revised after seeing what they
-removed (medicine, technews). The gold texts of 181 web articles were looked at only afterwards: 159 are judged, as English; of the other 22, in
-languages without rules, 2 are English that was not recognised. MB/s: normalisation, profile, content hash and all scores, one
-core of a 2-core machine.
+removed (medicine, technews). The gold texts of 181 web articles were looked at only afterwards: 159 are judged, as English; of the
+other 22, in languages without rules, 2 are English that was not recognised. MB/s: normalisation, profile, content hash and all
+scores, one core of a 2-core machine.
 """
 
 

@@ -1,8 +1,7 @@
-"""`make corpus` on the bundled sample, judged by its labels. The documents of the Python environment are left out: they differ by machine."""
+"""`make corpus` on the bundled sample, judged by its labels. The Python environment's own documents are left out."""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ def labels() -> Labels:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The shipped configuration in this process, without `python_docs`, run from the project's root."""
     settings = yaml.safe_load((ROOT / "configs/sample.yaml").read_text(encoding="utf-8"))
     settings["sources"] = [source for source in settings["sources"] if source["name"] != "python_docs"]
@@ -39,7 +38,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         run(load_run(folder / "sample.yaml"), quiet=True)
-    yield settings["output"]
+    return settings["output"]
 
 
 def test_every_labelled_document_is_in_the_ledger_at_its_place_and_nothing_else(sample: str, labels: Labels) -> None:
