@@ -8,10 +8,11 @@ by shard (docs/decisions.md).
 import errno
 import os
 import resource
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
@@ -34,6 +35,8 @@ class Task:
     work: Any
     units_folder: str
     key: str
+    folder: str = field(default_factory=os.getcwd)
+    """The driver's working directory: relative paths mean the same in a worker."""
 
     def __call__(self) -> Statistics:
         """Run the unit, commit it, and report what it took; `peak_memory_bytes` is that of this process so far."""
@@ -85,6 +88,7 @@ class OnRay(AbstractContextManager["OnRay"]):
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         import ray
 
+        _probe(engine.address)
         self._ray = ray
         self._owns = not ray.is_initialized()
         local = engine.address == "local"
@@ -158,10 +162,23 @@ class OnRay(AbstractContextManager["OnRay"]):
         return self
 
 
+def _probe(address: str) -> None:
+    """Ray itself waits many minutes for a cluster that is not there."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.rpartition("/")[2], int(port)), timeout=10).close()
+    except OSError as error:
+        raise RunError(f"engine.address '{address}': nothing answers there: {error}; is the cluster up?") from None
+
+
 def _in_worker(task: Task) -> Statistics | CorpusError:
     """A user's error travels as a value, so that Ray neither retries it nor wraps it in a remote traceback."""
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    if os.path.isdir(task.folder):
+        os.chdir(task.folder)
     try:
         return task()
     except CorpusError as error:

@@ -5,6 +5,7 @@ run does nothing. The output folder belongs to one configuration: `run.json` say
 """
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from configs.loader import CONFIGS, find_file
 from pipeline import duplicates, output, storage
 from pipeline.card import write_card
 from pipeline.check import CheckWork, check_part
@@ -199,8 +201,15 @@ def _executor(plan: Plan) -> AbstractContextManager[InProcess | OnRay]:
     engine = plan.config.engine
     if engine.executor == "inprocess":
         return InProcess()
-    folders = [plan.config.output, plan.work, *(f.uri for _, files in plan.inputs for f in files[:1])]
-    return OnRay(engine, tuple(f for f in folders if storage.is_local(f)))
+    storage.make_folder(plan.work)
+    named = [
+        str(find_file(file).absolute())
+        for stage in plan.stages
+        for file in stage.files()
+        if CONFIGS not in find_file(file).absolute().parents
+    ]
+    paths = [plan.config.output, plan.work, *named, *(f.uri for _, files in plan.inputs for f in files[:1])]
+    return OnRay(engine, tuple(os.path.abspath(path) for path in paths if storage.is_local(path)))
 
 
 def run(config: RunConfig, overwrite: bool = False, quiet: bool = False) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 
 from configs.errors import InputError, RunError
 from pipeline.config import Engine, load_run
-from pipeline.engine import OnRay, run_phase
+from pipeline.engine import OnRay, _missing_paths, run_phase
 from pipeline.progress import Progress
 from pipeline.run import run
 from tests.pipeline.conftest import output_bytes, prose
@@ -107,6 +107,17 @@ def test_a_run_killed_at_any_phase_resumes_to_the_same_bytes(make_config: Maker)
     assert summary["documents"]["input"] == 85
     assert output_bytes(folder) == output_bytes(plain)
     assert not list(folder.rglob("*.partial"))
+
+
+def test_an_address_where_nothing_answers_is_refused_at_once() -> None:
+    started = time.monotonic()
+    with pytest.raises(RunError, match=r"engine\.address '127\.0\.0\.1:9': nothing answers there"):
+        OnRay(Engine(address="127.0.0.1:9"), ())
+    assert time.monotonic() - started < 15
+
+
+def test_folders_that_a_node_cannot_see_are_found(tmp_path: Path) -> None:
+    assert _missing_paths((str(tmp_path), str(tmp_path / "nowhere"))) == [str(tmp_path / "nowhere")]
 
 
 def test_two_runs_in_one_folder_at_a_time_are_refused(make_config: Maker) -> None:

@@ -182,33 +182,6 @@ def test_fsspec_sources_cannot_be_written() -> None:
         storage.write_bytes("https://host/a", b"")
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """An empty bucket of an S3 service in this process."""
-    boto3 = pytest.importorskip("boto3", reason="needs moto[server,s3]")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        settings = {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        }
-        for name, value in settings.items():
-            environment.setenv(name, value)
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="corpus")
-        yield "s3://corpus"
-        client.close()
-        storage._filesystem.cache_clear()
-        server.stop()
-
-
 def test_s3_lists_files_folders_and_globs(bucket: str) -> None:
     for name in ("in/b/2.jsonl", "in/a 中%20.jsonl", "in/_SUCCESS", "in/.x", "in/b/c/3.txt"):
         storage.write_bytes(storage.join(bucket, name), name.encode())
