@@ -1,16 +1,21 @@
 """The books are balanced: read the output files back, and compare them by id with what went in.
 
 For each part, the ids of corpus and rejected are disjoint and together are those of the ledger, which has a row for every document
-that the local pass read. Ids are unique across parts because the id exchange made them so. A failure here is a defect of ours, so it
+that the local pass read. From the text and the cuts of each edited document the normalised text is rebuilt, and its hash is the one that
+was taken before any decision. Ids are unique across parts because the id exchange made them so. A failure here is a defect of ours, so it
 is an assertion, and the run does not finish.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from xxhash import xxh3_128_digest
 
 from pipeline import storage
+from stages.edits import rebuild
 
 
 @dataclass(frozen=True)
@@ -20,17 +25,37 @@ class CheckWork:
     index: int
     num_rows: int
     output: str
+    edits: bool = False
+    """Whether the part has a file of edits."""
 
 
 def check_part(work: CheckWork) -> dict[str, Any]:
-    """Raises `AssertionError` if a document is missing, is there twice, or has two fates."""
-    ids = {}
-    for folder in ("corpus", "rejected", "ledger"):
-        with storage.open_input(storage.join(work.output, folder, f"part-{work.index:06d}.parquet")) as file:
-            ids[folder] = pq.read_table(file, columns=["id"])["id"].to_pylist()
+    """Raises `AssertionError` if a document is missing, is there twice, has two fates, or cannot be rebuilt from its edits."""
+    ids = {folder: _read(work, folder, ["id"])["id"].to_pylist() for folder in ("corpus", "rejected", "ledger")}
     kept, rejected = set(ids["corpus"]), set(ids["rejected"])
     assert len(ids["ledger"]) == work.num_rows, f"part {work.index}: {work.num_rows} documents were read, the ledger has another number"
     assert len(kept) + len(rejected) == len(ids["corpus"]) + len(ids["rejected"]) == work.num_rows, f"part {work.index}: repeated ids"
     assert not kept & rejected, f"part {work.index}: ids both kept and rejected: {sorted(kept & rejected)[:3]}"
     assert kept | rejected == set(ids["ledger"]), f"part {work.index}: ids in the ledger and in neither corpus nor rejected, or the reverse"
-    return {"documents": work.num_rows, "kept": len(kept), "rejected": len(rejected)}
+    return {"documents": work.num_rows, "kept": len(kept), "rejected": len(rejected), "rebuilt": _rebuild(work) if work.edits else 0}
+
+
+def _rebuild(work: CheckWork) -> int:
+    """Rebuild each edited document; how many there are."""
+    cuts: dict[str, list[tuple[int, bytes]]] = {}
+    for row in _read(work, "edits", ["id", "start", "removed"]).to_pylist():
+        cuts.setdefault(row["id"], []).append((row["start"], row["removed"].encode()))
+    if not cuts:
+        return 0
+    corpus = _read(work, "corpus", ["id", "text", "content_hash"])
+    corpus = corpus.filter(pc.is_in(corpus["id"], value_set=pa.array(list(cuts), pa.string())))
+    assert corpus.num_rows == len(cuts), f"part {work.index}: edits of documents that are not in the corpus"
+    for row in corpus.to_pylist():
+        text = rebuild(row["text"].encode(), cuts[row["id"]])
+        assert xxh3_128_digest(text) == row["content_hash"], f"part {work.index}: '{row['id']}' cannot be rebuilt from its edits"
+    return len(cuts)
+
+
+def _read(work: CheckWork, folder: str, columns: list[str]) -> pa.Table:
+    with storage.open_input(storage.join(work.output, folder, f"part-{work.index:06d}.parquet")) as file:
+        return pq.read_table(file, columns=columns)

@@ -54,7 +54,7 @@ def claim(plan: Plan, overwrite: bool) -> dict[str, Any]:
                     f"{plan.config.output}: holds a run of {_difference(theirs, record)}; choose another output, or replace it with "
                     "--overwrite"
                 )
-            for name in ("corpus", "rejected", "ledger", "summary.json", "README.md"):
+            for name in ("corpus", "rejected", "ledger", "edits", "summary.json", "README.md"):
                 storage.remove(storage.join(plan.config.output, name))
     elif storage.exists(storage.join(plan.config.output, "corpus")) and not overwrite:
         raise RunError(f"{plan.config.output}: holds a corpus/ that no run of ours wrote; choose another output, or use --overwrite")

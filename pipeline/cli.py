@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from configs.errors import CorpusError
+from configs.errors import ConfigError, CorpusError
 
 app = typer.Typer(
     help="Raw Chinese and English text in; a clean, accounted-for pre-training corpus out.",
@@ -71,6 +71,56 @@ def explain(run_folder: Run, document_id: Annotated[str, typer.Argument(metavar=
     from pipeline.explain import print_story
 
     print_story(run_folder, document_id)
+
+
+@app.command()
+def calibrate(
+    run_folder: Run,
+    signals: Annotated[list[str] | None, typer.Option("--signal", metavar="NAME", help="Only this signal; may be repeated.")] = None,
+    by: Annotated[str, typer.Option("--by", metavar="lang|domain|source", help="Groups, joined by commas.")] = "lang,domain",
+    quantiles: Annotated[str, typer.Option("--quantiles", help="Shares of documents; also taken from the other end.")] = ".5,.9,.99,.999",
+    drop_share: Annotated[float, typer.Option("--drop-share", help="What a proposed threshold may remove of a group.")] = 0.01,
+    where: Annotated[list[str] | None, typer.Option("--where", metavar="KEY=VALUE", help="Only a lang, domain or source.")] = None,
+    around: Annotated[list[str] | None, typer.Option("--examples", metavar="NAME=THRESHOLD", help="Show documents beside it.")] = None,
+    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write all figures and examples here too.")] = None,
+) -> None:
+    """Show how signals are distributed, what the rules remove, and thresholds that would remove a given share."""
+    import orjson
+
+    from pipeline.calibrate import calibrate as calibrate_run
+    from pipeline.calibrate import print_report
+    from pipeline.examples import examples, print_examples
+    from pipeline.storage import write_bytes
+
+    thresholds = {name: _number("--examples", text) for name, text in _pairs("--examples", around)}
+    conditions = dict(_pairs("--where", where))
+    shares = [_number("--quantiles", text) for text in quantiles.split(",")]
+    report = calibrate_run(run_folder, signals or list(thresholds), by.split(","), shares, drop_share, conditions)
+    print_report(report)
+    report["examples"] = {}
+    for name, threshold in thresholds.items():
+        found = examples(run_folder, name, threshold, conditions)
+        print_examples(name, threshold, found)
+        report["examples"][name] = {"threshold": threshold} | found
+    if json_file:
+        write_bytes(json_file, orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print(f"figures  {json_file}")
+
+
+def _pairs(option: str, assignments: list[str] | None) -> list[tuple[str, str]]:
+    """`KEY=VALUE` texts as pairs."""
+    pairs = [assignment.partition("=") for assignment in assignments or ()]
+    for assignment, (key, _, value) in zip(assignments or (), pairs, strict=True):
+        if not key or not value:
+            raise ConfigError(f"{option} {assignment}: wanted KEY=VALUE")
+    return [(key, value) for key, _, value in pairs]
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"{option}: got '{text}', wanted a number") from None
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """One document's story, from the ledger: origin, fate, every reason with the score behind it, and what it duplicates."""
 
 import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -14,15 +15,16 @@ from pipeline.output import LEDGER
 
 
 def story(run_folder: str, document_id: str) -> dict[str, Any]:
-    """The ledger row of a document, with `text`, and `partner_text` where it duplicates another; texts may be `None` if not kept.
+    """The ledger row of a document with `text`, `edits` (its cuts in order), and `partner_text` where it duplicates another.
 
-    Raises `InputError` for a folder that is no run and for an id that is not in its ledger.
+    Texts are `None` where they were not kept. Raises `InputError` for a folder that is no run and for an id that is not in its ledger.
     """
     row = _row(run_folder, "ledger", document_id)
     if row is None:
         raise InputError(f"{run_folder}: no document '{document_id}' in the ledger; ids made by us look like source/path#record")
     row["text"] = _text(run_folder, document_id)
     row["partner_text"] = _text(run_folder, row["duplicate_of"]) if row["duplicate_of"] else None
+    row["edits"] = _edits(run_folder, document_id)
     return row
 
 
@@ -38,6 +40,13 @@ def _dataset(run_folder: str, part: str) -> ds.Dataset:
 def _row(run_folder: str, part: str, document_id: str) -> dict[str, Any] | None:
     rows = _dataset(run_folder, part).to_table(filter=ds.field("id") == document_id).to_pylist()
     return rows[0] if rows else None
+
+
+def _edits(run_folder: str, document_id: str) -> list[dict[str, Any]]:
+    if not storage.list_names(storage.join(run_folder, "edits")):
+        return []
+    found: list[dict[str, Any]] = _dataset(run_folder, "edits").to_table(filter=ds.field("id") == document_id).to_pylist()
+    return sorted(found, key=lambda row: row["start"])
 
 
 def _text(run_folder: str, document_id: str) -> str | None:
@@ -65,7 +74,7 @@ def print_story(run_folder: str, document_id: str, console: Console | None = Non
     signals.add_column("signal")
     signals.add_column("value", justify="right")
     for name, value in row.items():
-        if name not in (*LEDGER, "text", "partner_text"):
+        if name not in (*LEDGER, "text", "partner_text", "edits"):
             shown = f"{value:.4f}" if isinstance(value, float) else value.hex() if isinstance(value, bytes) else str(value)
             signals.add_row(name, shown, style="red" if name in row["reasons"] else "")
     console.print(signals)
@@ -74,7 +83,20 @@ def print_story(run_folder: str, document_id: str, console: Console | None = Non
     elif row["partner_text"] is not None:
         console.print(side_by_side(row["text"], row["partner_text"], document_id, row["duplicate_of"]))
     else:
-        console.print(Text(row["text"]))
+        console.print(struck_through(row["text"], row["edits"]))
+        for cut in row["edits"]:
+            console.print(f"cut by {cut['rule']}: bytes {cut['start']:,} to {cut['end']:,}", markup=False, highlight=False)
+
+
+def struck_through(text: str, edits: Sequence[Mapping[str, Any]]) -> Text:
+    """The normalised text, with what was cut from it struck through."""
+    shown, edited, taken, end = Text(), text.encode(), 0, 0
+    for cut in edits:
+        shown.append(edited[taken : taken + cut["start"] - end].decode())
+        taken += cut["start"] - end
+        shown.append(cut["removed"], "strike red")
+        end = cut["end"]
+    return shown.append(edited[taken:].decode())
 
 
 def side_by_side(left: str, right: str, left_title: str, right_title: str) -> Table:

@@ -19,6 +19,11 @@ HEAVY = ("text", "raw", "meta", "band_keys")
 """Columns that no decision reads."""
 
 
+def is_heavy(column: str) -> bool:
+    """Whether a column stays out of decisions and the ledger: `HEAVY` ones, and what stages propose to remove."""
+    return column in HEAVY or column.endswith("_spans")
+
+
 @dataclass(frozen=True)
 class Shard:
     """What later passes need to know of one finished local unit."""
@@ -44,9 +49,9 @@ class Shard:
         return arrow_files.column_names(self.uri)
 
     def columns(self, names: Sequence[str] | None = None) -> pa.Table:
-        """Columns of the shard; all but `HEAVY` if none are named. `record` counts from the beginning of its file."""
+        """Columns of the shard; all but heavy ones if none are named. `record` counts from the beginning of its file."""
         if names is None:
-            names = [name for name in self.names() if name not in HEAVY]
+            names = [name for name in self.names() if not is_heavy(name)]
         table = arrow_files.read_table(self.uri, names).combine_chunks()
         if "record" in names and any(self.bases):
             records = table["record"].to_numpy() + np.repeat(np.array(self.bases, np.int64), self.rows)

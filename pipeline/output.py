@@ -1,4 +1,4 @@
-"""Select and write: the last pass over each shard makes one file each of corpus, rejected and ledger.
+"""Select and write: the last pass over each shard makes one file each of corpus, rejected and ledger, and of edits if a stage proposes.
 
 The file number is the shard number, so the same input gives the same files whoever writes them, and a killed run leaves either a whole
 file or none.
@@ -18,6 +18,7 @@ import xxhash
 from pipeline import arrow_files, judge, storage
 from pipeline.config import Rejected
 from pipeline.duplicates import Exchange
+from pipeline.edit import Edited, edit, span_columns
 from pipeline.judge import Mask, Shard, Verdicts
 from stages.dedup.survivors import EXACT, NEAR
 from stages.schema import DOCUMENT
@@ -48,6 +49,9 @@ LEDGER = (
 )
 """The ledger's first columns; those that the stages added follow."""
 
+EDIT_SHARES = ("edit_share", "cut_share")
+"""Further columns of corpus and ledger where a stage proposes edits; see `pipeline.edit.Edited`."""
+
 
 @dataclass(frozen=True)
 class WriteWork:
@@ -77,11 +81,17 @@ def write(work: WriteWork) -> dict[str, Any]:
     columns = columns.append_column("fate", pa.array(np.where(rejected, "rejected", "kept"), pa.string()))
     columns = columns.append_column("repeated_id", pa.array(repeated))
 
-    heavy = arrow_files.read_table(shard.uri, ["text", "meta", "raw"])
+    spans = span_columns(work.stages)
+    heavy = arrow_files.read_table(shard.uri, ["text", "meta", "raw", *spans])
     full = columns
-    for name in heavy.column_names:
+    for name in ("text", "meta", "raw"):
         full = full.append_column(name, heavy[name])
-    kept_rows = full.filter(pa.array(~rejected)).select(CORPUS)
+    edited = edit(full, heavy.select(spans), ~rejected) if spans else None
+    if edited:
+        for name in EDIT_SHARES:
+            columns = columns.append_column(name, pa.array(getattr(edited, name)))
+    kept_rows = _edited(full, edited).filter(pa.array(~rejected))
+    kept_rows = kept_rows.select([*CORPUS, *EDIT_SHARES] if edited else CORPUS)
     rejected_rows = _thinned(full.filter(pa.array(rejected)).select(REJECTED), work.rejected)
     assert kept_rows.num_rows + rejected_rows.num_rows == shard.num_rows
     signals = [name for name in columns.column_names if name not in LEDGER and name not in DOCUMENT.names]
@@ -89,7 +99,20 @@ def write(work: WriteWork) -> dict[str, Any]:
     write_parquet(storage.join(work.output, "corpus", part), kept_rows)
     write_parquet(storage.join(work.output, "rejected", part), rejected_rows)
     write_parquet(storage.join(work.output, "ledger", part), columns.select([*LEDGER, *signals]))
-    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges])
+    if edited:
+        write_parquet(storage.join(work.output, "edits", part), edited.cuts)
+    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited)
+
+
+def _edited(full: pa.Table, edited: Edited | None) -> pa.Table:
+    """The rows with their texts and sizes after the cuts. `content_hash` stays that of the normalised text, which edits rebuild."""
+    if edited is None:
+        return full
+    for name in ("text", "num_chars", "num_bytes"):
+        full = full.set_column(full.schema.get_field_index(name), name, pa.array(getattr(edited, name)))
+    for name in EDIT_SHARES:
+        full = full.append_column(name, pa.array(getattr(edited, name)))
+    return full
 
 
 def _with_duplicates(columns: pa.Table, answers: pa.Table | None) -> tuple[pa.Table, npt.NDArray[np.int8]]:
@@ -145,13 +168,15 @@ def write_parquet(uri: str, table: pa.Table) -> None:
         pq.write_table(table, file, compression="zstd", row_group_size=max(1, table.num_rows))
 
 
-def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequence[str]) -> dict[str, Any]:
+def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequence[str], edited: Edited | None) -> dict[str, Any]:
     """Counts of this shard by language, each `[documents, characters, bytes]`.
 
     `{"documents": n, "by_language": {lang: {"input", "kept", "left": {stage: ...}, "reasons": {reason: ...}}}}`, where `left` is what no
-    stage up to and including this one spoke against: the waterfall.
+    stage up to and including this one spoke against: the waterfall. `kept` counts what is left after the cuts, all others the
+    normalised texts. `"edits"`: `{rule: [documents, characters]}` of the cuts.
     """
     sizes = np.stack([np.ones(columns.num_rows, np.int64), columns["num_chars"].to_numpy(), columns["num_bytes"].to_numpy()], axis=1)
+    kept_sizes = np.stack([sizes[:, 0], edited.num_chars, edited.num_bytes], axis=1) if edited else sizes
     left = np.ones(columns.num_rows, np.bool_)
     after: dict[str, Mask] = {}
     for key in ("read", *order):
@@ -169,9 +194,16 @@ def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequen
         reasons = {reason: total(mask) for found in verdicts.values() for reason, mask in found.items() if (mask & here).any()}
         by_language[str(lang)] = {
             "input": total(np.ones(len(here), np.bool_)),
-            "kept": total(~rejected),
+            "kept": [int(n) for n in kept_sizes[here & ~rejected].sum(axis=0)],
             "left": {key: total(mask) for key, mask in after.items()},
             "reasons": reasons,
         }
     source = columns["source"][0].as_py() if columns.num_rows else None
-    return {"documents": columns.num_rows, "bytes": int(sizes[:, 2].sum()), "source": source, "by_language": by_language}
+    counts = {"documents": columns.num_rows, "bytes": int(sizes[:, 2].sum()), "source": source, "by_language": by_language}
+    return counts | {"edits": _edit_counts(edited.cuts)} if edited else counts
+
+
+def _edit_counts(cuts: pa.Table) -> dict[str, list[int]]:
+    cuts = cuts.append_column("chars", pc.utf8_length(cuts["removed"]))
+    found = cuts.group_by("rule").aggregate([("id", "count_distinct"), ("chars", "sum")]).to_pylist()
+    return {row["rule"]: [row["id_count_distinct"], row["chars_sum"]] for row in sorted(found, key=lambda row: str(row["rule"]))}

@@ -14,7 +14,7 @@ from configs.errors import ConfigError, RunError
 from configs.loader import find_file
 from pipeline import storage
 from pipeline.config import RunConfig, Source, as_settings
-from pipeline.judge import HEAVY
+from pipeline.judge import is_heavy
 from pipeline.manifest import code_identity, file_identity, identity
 from pipeline.readers import pieces
 from pipeline.splits import list_inputs
@@ -45,6 +45,12 @@ class Plan:
     def work(self) -> str:
         """Folder of the intermediates."""
         return self.config.engine.work or storage.join(self.config.output, "work")
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Folders of the output with a file for each shard; `edits` only if a stage proposes any."""
+        edits = ("edits",) if any(stage.proposes for stage in self.stages) else ()
+        return ("corpus", "rejected", "ledger", *edits)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -172,9 +178,9 @@ def describe(plan: Plan) -> Iterator[str]:
     yield "last pass: select > write"
     yield "columns of a shard:"
     for field in plan.schema:
-        yield f"  {field.name:<28} {field.type}{'' if field.name not in HEAVY else '   (not in the ledger)'}"
+        yield f"  {field.name:<28} {field.type}{'' if not is_heavy(field.name) else '   (not in the ledger)'}"
     yield "outputs:"
-    for folder in ("corpus", "rejected", "ledger"):
+    for folder in plan.folders:
         yield f"  {storage.join(config.output, folder)}/part-*.parquet"
     yield f"  {storage.join(config.output, 'summary.json')}, README.md (dataset card), run.json"
     yield f"  {plan.work}/ (intermediates; `corpus select` reuses them)"

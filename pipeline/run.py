@@ -170,10 +170,10 @@ class Runner:
         writes = {
             str(s.index): output.WriteWork(s, plan.stages, found.ids, resolved, plan.config.output, plan.config.rejected) for s in shards
         }
-        there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in ("corpus", "rejected", "ledger")]
+        there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in plan.folders]
         lost = [str(s.index) for s in shards if not all(f"part-{s.index:06d}.parquet" in names for names in there)]
         counts = self.phase("write", f"write-{key}", output.write, writes, drop=lost)
-        checks = {str(s.index): CheckWork(s.index, s.num_rows, plan.config.output) for s in shards}
+        checks = {str(s.index): CheckWork(s.index, s.num_rows, plan.config.output, "edits" in plan.folders) for s in shards}
         self.phase("check", f"check-{key}", check_part, checks, drop=list(checks))
         return counts
 
@@ -248,7 +248,7 @@ def finish(runner: Runner, counts: list[Statistics], record: dict[str, Any], pru
 
 def _sweep(plan: Plan) -> None:
     """Remove what killed workers left half-written."""
-    for folder in ("corpus", "rejected", "ledger"):
+    for folder in plan.folders:
         storage.sweep(storage.join(plan.config.output, folder))
     for name in storage.list_names(plan.work):
         storage.sweep(storage.join(plan.work, name))

@@ -57,6 +57,7 @@ def summarise(
         "stages": _stage_speeds(statistics.get("annotate", ())),
         "phases": {name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()},
         "duplicates": _duplicates(statistics),
+        "edits": _edits(counts),
         "peak_memory_bytes": {
             "driver": driver_memory_bytes,
             "worker": max((s["peak_memory_bytes"] for found in statistics.values() for s in found), default=0),
@@ -124,6 +125,15 @@ def _stage_speeds(annotated: Sequence[Mapping[str, Any]]) -> dict[str, dict[str,
     return {stage: {"seconds": round(s, 3), "mb_per_second": round(size / 1e6 / max(s, 1e-9), 1)} for stage, s in seconds.items()}
 
 
+def _edits(counts: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """`[documents, characters]` of the cuts by rule, most characters first."""
+    edits: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for count in counts:
+        for rule, sizes in count.get("edits", {}).items():
+            edits[rule] = [a + b for a, b in zip(edits[rule], sizes, strict=True)]
+    return dict(sorted(edits.items(), key=lambda item: (-item[1][1], item[0])))
+
+
 def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
     def counts(phase: str, key: str) -> list[int]:
         return [int(s.get(key, 0)) for s in statistics.get(phase, ())]
@@ -158,6 +168,15 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
     for reason, (count, characters, _) in summary["reasons"].items():
         table.add_row(reason, f"{count:,}", f"{100 * count / max(1, documents['input']):.2f}", f"{characters:,}")
     console.print(table)
+    if summary["edits"]:
+        table = Table(title="what was cut from kept documents", title_justify="left")
+        table.add_column("rule")
+        for name in ("documents", "characters", "% of kept"):
+            table.add_column(name, justify="right")
+        for rule, (count, characters) in summary["edits"].items():
+            share = 100 * characters / max(1, summary["characters"]["kept"])
+            table.add_row(rule, f"{count:,}", f"{characters:,}", f"{share:.3f}")
+        console.print(table)
     table = Table(title="waterfall: share of the raw data left after each stage", title_justify="left")
     for name in ("stage", "documents", "% of documents", "% of bytes", ""):
         table.add_column(name, justify="left" if name in ("stage", "") else "right", no_wrap=True)

@@ -9,6 +9,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from stages.text.buffers import TextBuffer, text_buffer
+from stages.text.code import CodeShares, code_shares
 from stages.text.profile import Profile, profile
 
 
@@ -34,8 +35,13 @@ class Batch:
         """Counts and offsets that all rules share; one pass over the text."""
         return profile(self.text)
 
+    @cached_property
+    def code(self) -> CodeShares:
+        """Shares of program code and of formulas."""
+        return code_shares(self.text, self.profile)
+
     def with_columns(self, added: Mapping[str, pa.Array]) -> "Batch":
-        """A batch with columns added, or replaced in place; keeps text and profile unless `text` is among them."""
+        """A batch with columns added, or replaced in place; keeps what was computed unless `text` is among them."""
         columns = dict(zip(self.columns.schema.names, self.columns.columns, strict=True))
         fields = {f.name: f for f in self.columns.schema}
         for name, array in added.items():
@@ -43,7 +49,7 @@ class Batch:
             fields[name] = fields[name] if name in fields else pa.field(name, array.type)
         batch = Batch(pa.RecordBatch.from_arrays(list(columns.values()), schema=pa.schema(list(fields.values()))))
         if "text" not in added:
-            for cached in ("text", "profile"):
+            for cached in ("text", "profile", "code"):
                 if cached in self.__dict__:
                     batch.__dict__[cached] = self.__dict__[cached]
         return batch

@@ -7,6 +7,7 @@ from stages.heuristics import Heuristics
 from stages.measure import Measure
 from stages.normalize import Normalize
 from stages.select import Select
+from stages.sentences.stage import Sentences
 from stages.stage import Stage
 
 
@@ -16,6 +17,7 @@ def stage_classes() -> Mapping[str, type[Stage]]:
         "normalize": Normalize,
         "measure": Measure,
         "heuristics": Heuristics,
+        "sentences": Sentences,
         "exact_dedup": ExactDedup,
         "document_dedup": DocumentDedup,
         "select": Select,

@@ -1,7 +1,7 @@
 """The decision: which documents are kept, from all the columns that other stages wrote.
 
-A document is rejected if any stage speaks against it, if it stands on a takedown list, or if it duplicates a kept document and
-duplicates are dropped. All reasons are recorded, not only the first. Only documents without a reason can be survivors of a
+A document is rejected if any stage speaks against it, if it stands on a takedown or block list, or if it duplicates a kept document
+and duplicates are dropped. All reasons are recorded, not only the first. Only documents without a reason can be survivors of a
 duplicate cluster (`stages.dedup.survivors`), so a retuned threshold or a takedown re-opens the clusters that it touches.
 """
 
@@ -15,14 +15,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.errors import ConfigError
-from configs.loader import find_file
+from stages.lists import entries
 from stages.stage import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Select(Stage):
-    """Settings of the decision. The takedown lists are text files with one entry a line; `#` starts a comment."""
+    """Settings of the decision. Takedown and block lists are text files with one entry a line; `#` starts a comment.
+
+    A takedown is owed to somebody, a block is a judgement on a site: hence reasons of their own.
+    """
 
     key: ClassVar[str] = "select"
     reads: ClassVar[tuple[str, ...]] = ("id", "url", "lang", "fault")
@@ -37,40 +39,63 @@ class Select(Stage):
     """File of URLs to remove, compared exactly."""
     takedown_hosts: str | None = None
     """File of hosts to remove with all their subdomains."""
+    block_urls: str | None = None
+    """File of URLs whose documents are not wanted, compared exactly; reason `blocked_url`."""
+    block_hosts: str | None = None
+    """File of hosts whose documents are not wanted, with all their subdomains; reason `blocked_host`."""
 
     def computed_by(self) -> dict[str, Any]:
         """Nothing: the decision is made again for each output."""
         return {}
 
     def files(self) -> tuple[str, ...]:
-        """The takedown lists."""
-        return tuple(f for f in (self.takedown_ids, self.takedown_urls, self.takedown_hosts) if f)
+        """The takedown and block lists."""
+        lists = (self.takedown_ids, self.takedown_urls, self.takedown_hosts, self.block_urls, self.block_hosts)
+        return tuple(file for file in lists if file)
 
     @cached_property
-    def _lists(self) -> tuple[pa.Array, pa.Array, frozenset[str]]:
-        ids, urls, hosts = (_entries(f) for f in (self.takedown_ids, self.takedown_urls, self.takedown_hosts))
-        return pa.array(ids, pa.string()), pa.array(urls, pa.string()), frozenset(host.lower() for host in hosts)
+    def _takedown(self) -> tuple[pa.Array, pa.Array, frozenset[str]]:
+        ids, urls, hosts = map(entries, (self.takedown_ids, self.takedown_urls, self.takedown_hosts))
+        return pa.array(ids, pa.string()), pa.array(urls, pa.string()), _lower(hosts)
+
+    @cached_property
+    def _blocked(self) -> tuple[pa.Array, frozenset[str]]:
+        return pa.array(entries(self.block_urls), pa.string()), _lower(entries(self.block_hosts))
 
     def reasons(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
-        """`language` and `takedown`. `columns` must hold final ids."""
-        return self._other_languages(columns) | self._taken_down(columns)
+        """`language`, `takedown`, `blocked_url` and `blocked_host`. `columns` must hold final ids."""
+        ids, urls, hosts = self._takedown
+        blocked_urls, blocked_hosts = self._blocked
+        found = {
+            "language": self._other_languages(columns),
+            "takedown": _is_in(columns["id"], ids) | _is_in(columns["url"], urls) | _on_hosts(columns["url"], hosts),
+            "blocked_url": _is_in(columns["url"], blocked_urls),
+            "blocked_host": _on_hosts(columns["url"], blocked_hosts),
+        }
+        return {reason: mask for reason, mask in found.items() if mask.any()}
 
-    def _other_languages(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
+    def _other_languages(self, columns: pa.Table) -> npt.NDArray[np.bool_]:
         if not self.languages:
-            return {}
+            return np.zeros(columns.num_rows, np.bool_)
         kept = {code.lower() for code in self.languages}
         codes = [(code or "").lower() for code in columns["lang"].to_pylist()]
         other = np.array([code not in kept and code.partition("-")[0] not in kept for code in codes], np.bool_)
         other &= np.asarray(columns["fault"].is_null())
-        return {"language": other} if other.any() else {}
+        return other
 
-    def _taken_down(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
-        ids, urls, hosts = self._lists
-        hit = pc.or_(pc.is_in(columns["id"], value_set=ids), pc.is_in(columns["url"], value_set=urls))
-        mask = np.array(hit, dtype=np.bool_)
-        if hosts:
-            mask |= np.fromiter((_on_host(url, hosts) for url in columns["url"].to_pylist()), np.bool_, len(mask))
-        return {"takedown": mask} if mask.any() else {}
+
+def _lower(hosts: list[str]) -> frozenset[str]:
+    return frozenset(host.lower() for host in hosts)
+
+
+def _is_in(column: pa.ChunkedArray, listed: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.array(pc.is_in(column, value_set=listed), dtype=np.bool_)
+
+
+def _on_hosts(urls: pa.ChunkedArray, hosts: frozenset[str]) -> npt.NDArray[np.bool_]:
+    if not hosts:
+        return np.zeros(len(urls), np.bool_)
+    return np.fromiter((_on_host(url, hosts) for url in urls.to_pylist()), np.bool_, len(urls))
 
 
 def _on_host(url: str | None, hosts: frozenset[str]) -> bool:
@@ -80,13 +105,3 @@ def _on_host(url: str | None, hosts: frozenset[str]) -> bool:
         return False
     parts = host.split(".")
     return any(".".join(parts[i:]) in hosts for i in range(len(parts)))
-
-
-def _entries(path: str | None) -> list[str]:
-    if path is None:
-        return []
-    try:
-        lines = find_file(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: a takedown list must be UTF-8 text: {error}") from None
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

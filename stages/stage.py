@@ -26,6 +26,8 @@ class Stage:
     reads: ClassVar[tuple[str, ...]] = ("text",)
     judges: ClassVar[bool] = True
     """Whether the stage can speak against a document; the waterfall has a row for each that can."""
+    proposes: ClassVar[bool] = False
+    """Whether the stage proposes spans to remove, in a column `<key>_spans`; `stages.edits` decides about their union."""
 
     def adds(self) -> tuple[pa.Field, ...]:
         """Columns that `annotate` adds, with their types."""

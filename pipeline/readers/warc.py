@@ -97,15 +97,18 @@ def _add(rows: RowBuilder, number: int, data: bytes, source: Source) -> None:
     try:
         record = WarcRecord.from_bytes(data)
         if record.record_type == WarcRecordType.response:
-            _add_response(rows, number, record, source)
+            _add_response(rows, number, record, data, source)
         elif record.record_type == WarcRecordType.conversion:
             _add_conversion(rows, number, record)
     except (OSError, ValueError) as error:
         rows.fault(number, "bad_warc_record", f"FastWARC: {error}", data)
 
 
-def _add_response(rows: RowBuilder, number: int, record: Any, source: Source) -> None:
+def _add_response(rows: RowBuilder, number: int, record: Any, data: bytes, source: Source) -> None:
     record.parse_http()
+    if record.http_headers is None:
+        rows.fault(number, "bad_warc_record", "the response holds no HTTP header", data, **_identity(record))
+        return
     status = record.http_headers.status_code
     content_type = (record.http_content_type or "").lower()
     if status is None or not 200 <= status < 300 or content_type not in _HTML_TYPES:

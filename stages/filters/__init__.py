@@ -20,8 +20,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stages.batch import Batch
+from stages.text.mojibake import MojibakeCounts, mojibake_counts
 from stages.text.ngrams import NgramShares, ngram_shares
 from stages.text.profile import Profile
+from stages.text.word_list import WordList
 
 Scores = dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]
 """Column -> scores, (n,): float32 for shares and ratios, int64 for counts."""
@@ -30,8 +32,9 @@ Scores = dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]
 class Signals:
     """What filters score: the shared measurements of a batch, each computed once and only if asked for."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, flagged: WordList | None = None) -> None:
         self.batch = batch
+        self.flagged = flagged
 
     @property
     def profile(self) -> Profile:
@@ -40,8 +43,13 @@ class Signals:
 
     @cached_property
     def ngrams(self) -> NgramShares:
-        """Shares of repeated n-grams of words."""
+        """Shares of repeated n-grams and of different words."""
         return ngram_shares(self.batch.text)
+
+    @cached_property
+    def mojibake(self) -> MojibakeCounts:
+        """Characters that show a wrong codec."""
+        return mojibake_counts(self.batch.text)
 
 
 class Filter(Protocol):
@@ -66,9 +74,9 @@ def columns() -> tuple[pa.Field, ...]:
     return tuple(field for module in filters().values() for field in module.COLUMNS)
 
 
-def scores(batch: Batch) -> dict[str, pa.Array]:
-    """Scores of all filters, in the order and the types of `columns()`."""
-    signals = Signals(batch)
+def scores(batch: Batch, flagged: WordList | None = None) -> dict[str, pa.Array]:
+    """Scores of all filters, in the order and the types of `columns()`. `flagged` holds the user's flagged words."""
+    signals = Signals(batch, flagged)
     found: Scores = {}
     for module in filters().values():
         found |= module.score(signals)

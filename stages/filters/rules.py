@@ -1,10 +1,14 @@
 """Rule files: which scores a document of a language and domain may have, and their evaluation over columns of scores.
 
 A file holds `languages`, the primary subtags that it judges (`zh` covers zh-hans, zh-hant and zh-CN), `rules` (a bound for each
-column), and `domains`, changes for kinds of text. A side that a change does not name is inherited; `off` lifts both.
+column), and `domains`, changes for some of them. A side that a change does not name is inherited; `off` lifts both.
 
-A document of language `mixed` breaks a rule only if it breaks it in every file: its mean word length or its stop words are not those
-of either language. (Judged by its dominant script alone, half of the characters of a Chinese programming wiki were lost to
+`kinds` come before domains: a document whose scores are all within the `when` of a kind is judged by the rules of that kind alone,
+which inherit nothing, whatever its domain. So code and formulas are not judged as prose. The first kind that fits counts.
+
+A document of language `code` is judged by the kind `code`, one of language `mixed` as in each language, both by all files together:
+they break a rule only if they break it in every file. The mean word length or the stop words of mixed text are those of neither
+language. (Judged by its dominant script alone, half of the characters of a Chinese programming wiki were lost to
 `mean_word_length`.) A language that no file names has no rules: we do not judge what we have not calibrated.
 Thresholds never enter the scores, so the same saved scores can be judged again.
 """
@@ -58,6 +62,14 @@ class Bounds:
         return Bounds(min=low, max=high)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Rules of their own for what is told by its scores."""
+
+    when: Mapping[str, Bounds]
+    rules: Mapping[str, Bounds]
+
+
 OFF = Bounds(min=-np.inf, max=np.inf)
 
 
@@ -76,22 +88,41 @@ class RuleFile:
     rules: Mapping[str, Bounds]
     domains: Mapping[str, Mapping[str, Bounds]]
     """Complete bounds of each domain that has changes."""
+    kinds: Mapping[str, Kind]
 
-    def bounds(self, domain: str) -> Mapping[str, Bounds]:
-        """The bounds of each column for a domain."""
+    def bounds(self, kind: str, domain: str) -> Mapping[str, Bounds]:
+        """The bounds of each column for a kind, or for a domain where the kind is ''; none for a kind that this file has not."""
+        if kind:
+            return self.kinds[kind].rules if kind in self.kinds else {}
         return self.domains.get(domain, self.rules)
+
+    def kinds_of(self, columns: pa.Table | pa.RecordBatch) -> npt.NDArray[np.object_]:
+        """The first kind that each row fits, '' for none, (n,)."""
+        found = np.full(columns.num_rows, "", object)
+        for name, kind in reversed(list(self.kinds.items())):
+            fits = np.ones(columns.num_rows, np.bool_)
+            for column, bounds in kind.when.items():
+                fits &= ~bounds.outside(columns[column].to_numpy(zero_copy_only=False))
+            found[fits] = name
+        return found
 
 
 def load_rule_file(path: str, overrides: Mapping[str, Bounds]) -> RuleFile:
-    """Read a rule file and lay `overrides` over the rules of each domain. Raises `ConfigError` with file, line and place."""
+    """Read a rule file and lay `overrides` over the rules of each domain, and over what a kind bounds.
+
+    Raises `ConfigError` with file, line and place.
+    """
     node = read_yaml(find_file(path))
     _spell_out_off(node)
+    bounds = _column_bounds()
+    kind = make_dataclass("Kind", [("when", bounds), ("rules", bounds)], frozen=True, kw_only=True)
     schema = make_dataclass(
         "RuleFileSettings",
         [
             ("languages", tuple[str, ...]),
-            ("rules", _column_bounds()),
-            ("domains", dict[str, _column_bounds()], field(default_factory=dict)),  # type: ignore[misc]
+            ("rules", bounds),
+            ("domains", dict[str, bounds], field(default_factory=dict)),  # type: ignore[valid-type]
+            ("kinds", dict[str, kind], field(default_factory=dict)),  # type: ignore[valid-type]
         ],
         frozen=True,
         kw_only=True,
@@ -99,9 +130,20 @@ def load_rule_file(path: str, overrides: Mapping[str, Bounds]) -> RuleFile:
     settings: Any = load(schema, node)
     if not settings.languages:
         raise ConfigError(f"{path}: languages: got none, wanted at least one, such as [en]")
-    rules = _given(settings.rules)
-    domains = {domain: _changed(_changed(rules, _given(changes)), overrides) for domain, changes in settings.domains.items()}
-    return RuleFile(path, frozenset(map(primary_subtag, settings.languages)), _changed(rules, overrides), domains)
+    kinds = {name: Kind(_given(found.when), _given(found.rules)) for name, found in settings.kinds.items()}
+    for name, found in kinds.items():
+        if not found.when:
+            raise ConfigError(f"{path}: kinds.{name}.when: got no bound; every document would be of this kind")
+    return RuleFile(
+        name=path,
+        languages=frozenset(map(primary_subtag, settings.languages)),
+        rules=_changed(rules := _given(settings.rules), overrides),
+        domains={domain: _changed(_changed(rules, _given(changes)), overrides) for domain, changes in settings.domains.items()},
+        kinds={
+            name: Kind(kind.when, _changed(kind.rules, {column: overrides[column] for column in overrides.keys() & kind.rules.keys()}))
+            for name, kind in kinds.items()
+        },
+    )
 
 
 class RuleBook:
@@ -111,7 +153,7 @@ class RuleBook:
         self.files = tuple(load_rule_file(file, overrides) for file in files)
 
     def failing(self, columns: pa.Table | pa.RecordBatch) -> dict[str, npt.NDArray[np.bool_]]:
-        """Rows outside the bounds of their language and domain, for each column that fails at least one row.
+        """Rows outside the bounds of their language and kind or domain, for each column that fails at least one row.
 
         `columns` needs `lang`, `domain`, `fault` and the columns of the rules. Rows with a fault or without a language pass.
         """
@@ -119,11 +161,16 @@ class RuleBook:
         languages = _languages(columns)
         domains = columns["domain"].to_numpy(zero_copy_only=False)
         sound = pc.is_null(columns["fault"]).to_numpy(zero_copy_only=False)
-        judges = [(np.isin(languages, list(file.languages)), file.bounds) for file in self.files]
-        for judged, bounds_of in (*judges, (languages == "mixed", self._bounds_of_mixed)):
-            for domain in sorted(set(domains[sound & judged])):
-                rows = np.flatnonzero(sound & judged & (domains == domain))
-                for column, bounds in bounds_of(domain).items():
+        shared = np.isin(languages, ["mixed", "code"])
+        judges = [(np.isin(languages, list(file.languages)) & ~shared, file.kinds_of(columns), file.bounds) for file in self.files]
+        if self.files:
+            kinds = self.files[0].kinds_of(columns)
+            kinds[languages == "code"] = "code"
+            judges.append((shared, kinds, self._shared_bounds))
+        for judged, kinds, bounds_of in judges:
+            for kind, domain in sorted(set(zip(kinds[sound & judged], domains[sound & judged], strict=True))):
+                rows = np.flatnonzero(sound & judged & (kinds == kind) & (domains == domain))
+                for column, bounds in bounds_of(kind, domain).items():
                     scores = columns[column].to_numpy(zero_copy_only=False)[rows]
                     failing = rows[bounds.outside(scores)]
                     if len(failing):
@@ -131,9 +178,9 @@ class RuleBook:
         order = {column.name: place for place, column in enumerate(filter_columns())}
         return dict(sorted(masks.items(), key=lambda item: order[item[0]]))
 
-    def _bounds_of_mixed(self, domain: str) -> Mapping[str, Bounds]:
+    def _shared_bounds(self, kind: str, domain: str) -> Mapping[str, Bounds]:
         """Of each column that every file bounds, the wider bounds."""
-        first, *others = [file.bounds(domain) for file in self.files] or [{}]
+        first, *others = [file.bounds(kind, domain) for file in self.files]
         shared = [column for column in first if all(column in other for other in others)]
         return {column: reduce(Bounds.or_wider, (other[column] for other in others), first[column]) for column in shared}
 

@@ -38,6 +38,8 @@ from stages.text.characters import (
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
+WINDOW_WORDS = 256
+MAX_WINDOWS = 8
 
 
 class NgramShares(NamedTuple):
@@ -47,6 +49,11 @@ class NgramShares(NamedTuple):
     """Covered by the most frequent n-gram, (3, n) for `TOP_SIZES`."""
     duplicate: npt.NDArray[np.float32]
     """In n-grams that occurred before, (6, n) for `DUPLICATE_SIZES`."""
+    distinct: npt.NDArray[np.float32]
+    """Different words among `WINDOW_WORDS` in a row, mean over the first `MAX_WINDOWS` such windows, (n,).
+
+    Of a shorter document, among all its words. What is left of a last, shorter window is not counted.
+    """
 
 
 def ngram_shares(text: TextBuffer) -> NgramShares:
@@ -58,96 +65,104 @@ def ngram_shares(text: TextBuffer) -> NgramShares:
     """
     text = text.read_only()
     shares = np.zeros((len(TOP_SIZES) + len(DUPLICATE_SIZES), len(text)), np.float32)
-    _ngram_shares(text.data, text.offsets, character_classes(), shares)
-    return NgramShares(shares[: len(TOP_SIZES)], shares[len(TOP_SIZES) :])
+    distinct = np.zeros(len(text), np.float32)
+    _ngram_shares(text.data, text.offsets, character_classes(), shares, distinct)
+    return NgramShares(shares[: len(TOP_SIZES)], shares[len(TOP_SIZES) :], distinct)
 
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _PAIR = np.uint64(0xD6E8FEB86659FD93)
 _29 = np.uint64(29)
 _32 = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
 _FIRST_DUPLICATE_SIZE = DUPLICATE_SIZES[0]
 _LAST_SIZE = DUPLICATE_SIZES[-1]
 
 
 @njit(cache=True, nogil=True)
-def _ngram_shares(data, offsets, classes, shares):  # type: ignore[no-untyped-def]
+def _ngram_shares(data, offsets, classes, shares, distinct):  # type: ignore[no-untyped-def]
     longest = 1
     for document in range(len(offsets) - 1):
         longest = max(longest, offsets[document + 1] - offsets[document])
     words = np.empty(longest, np.uint64)
     ends = np.empty(longest + 1, np.int32)  # characters in the words before each place
-    ids = np.empty(longest, np.int32)  # first place of the n-gram that starts at each place; -1: it does not repeat
+    places = np.empty(longest, np.int32)  # where n-grams that repeat start, ascending
+    ids = np.empty(longest, np.int32)  # of each of them, the first place where it starts
     counts = np.empty(longest, np.int32)  # occurrences without overlap, by first place
     lasts = np.empty(longest, np.int32)  # end of the last counted occurrence, by first place
-    slots = 16
+    slots = 2 * WINDOW_WORDS
     while slots < 2 * longest:
         slots *= 2
-    keys = np.empty(slots, np.uint64)
-    places = np.empty(slots, np.int32)
-    epochs = np.zeros(slots, np.int64)
+    table = np.zeros((slots, 2), np.uint64)  # a key, and epoch << 32 | its first place: side by side, for one cache miss a look-up
     epoch = 0
     for document in range(len(offsets) - 1):
         num_words = _hash_words(data, offsets[document], offsets[document + 1], classes, words, ends)
+        epoch, distinct[document] = _distinct_share(words, num_words, table, epoch)
         mask = 16
         while mask < 2 * num_words:
             mask *= 2
         mask -= 1
+        num_places = num_words
         for size in range(2, _LAST_SIZE + 1):
             epoch += 1
-            if not _link(words, num_words, size, keys, places, epochs, epoch, mask, ids, counts, lasts):
+            num_places = _link(words, num_places, size, table, epoch, mask, places, ids, counts, lasts)
+            if num_places == 0:
                 break
             if size < _FIRST_DUPLICATE_SIZE:
-                covered = _top_chars(ids, ends, num_words - size + 1, size, counts)
+                covered = _top_chars(places, ids, num_places, ends, size, counts)
             else:
-                covered = _repeated_chars(ids, ends, num_words - size + 1, size, counts)
+                covered = _repeated_chars(places, ids, num_places, ends, size, counts)
             shares[size - 2, document] = covered / ends[num_words]
 
 
 @njit(cache=True, nogil=True)
-def _link(words, num_words, size, keys, places, epochs, epoch, mask, ids, counts, lasts):  # type: ignore[no-untyped-def]
-    """Turn the ids of (size-1)-grams into those of `size`-grams, in place, and count these. Says whether any repeats."""
-    any_repeat = False
-    for place in range(num_words - size + 1):
+def _link(words, num_places, size, table, epoch, mask, places, ids, counts, lasts):  # type: ignore[no-untyped-def]
+    """Turn the (size-1)-grams that repeat into the `size`-grams that do, in place, and count these. Returns at how many places."""
+    linked = 0
+    epoch = np.uint64(epoch)
+    for index in range(num_places - 1):
         if size == 2:
+            place = index
             key = words[place] * _PAIR ^ words[place + 1]
-        elif ids[place] >= 0 and ids[place + 1] >= 0:
-            key = np.uint64(ids[place]) << _32 | np.uint64(ids[place + 1])
         else:
-            ids[place] = -1
-            continue
+            place = places[index]
+            if places[index + 1] != place + 1:
+                continue
+            key = np.uint64(ids[index]) << _32 | np.uint64(ids[index + 1])
         slot = np.int64((key ^ key >> _29) * _STEP >> _32) & mask
-        while epochs[slot] == epoch and keys[slot] != key:
+        while table[slot, 1] >> _32 == epoch and table[slot, 0] != key:
             slot = slot + 1 & mask
-        if epochs[slot] != epoch:
-            epochs[slot] = epoch
-            keys[slot] = key
-            places[slot] = place
-            ids[place] = place
+        if table[slot, 1] >> _32 != epoch:
+            table[slot, 0] = key
+            table[slot, 1] = epoch << _32 | np.uint64(place)
+            first = np.int64(place)
             counts[place] = 0  # stays 0 for an n-gram that occurs once
             lasts[place] = place + size
         else:
-            first = places[slot]
-            ids[place] = first
-            any_repeat = True
+            first = np.int64(table[slot, 1] & _LOW)
             counts[first] = max(counts[first], 1)
             if place >= lasts[first]:
                 counts[first] += 1
                 lasts[first] = place + size
-    if any_repeat:
-        for place in range(num_words - size + 1):
-            if ids[place] == place and counts[place] == 0:
-                ids[place] = -1
-    return any_repeat
+        places[linked] = place
+        ids[linked] = first
+        linked += 1
+    repeated = 0
+    for index in range(linked):
+        places[repeated] = places[index]
+        ids[repeated] = ids[index]
+        repeated += counts[ids[index]] > 0
+    return repeated
 
 
 @njit(cache=True, nogil=True)
-def _top_chars(ids, ends, num_places, size, counts):  # type: ignore[no-untyped-def]
+def _top_chars(places, ids, num_places, ends, size, counts):  # type: ignore[no-untyped-def]
     """Characters that the most frequent n-gram covers, 0 if none occurs twice without overlap."""
     top_count = 2
     top_chars = 0
-    for place in range(num_places):
-        if ids[place] == place and counts[place] >= top_count:
+    for index in range(num_places):
+        place = places[index]
+        if ids[index] == place and counts[place] >= top_count:
             chars = counts[place] * (ends[place + size] - ends[place])
             if counts[place] > top_count or chars > top_chars:
                 top_count = counts[place]
@@ -156,20 +171,40 @@ def _top_chars(ids, ends, num_places, size, counts):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def _repeated_chars(ids, ends, num_places, size, counts):  # type: ignore[no-untyped-def]
+def _repeated_chars(places, ids, num_places, ends, size, counts):  # type: ignore[no-untyped-def]
     """Characters in n-grams seen before, by the greedy scan. Uses up `counts`."""
     chars = 0
-    place = 0
-    while place < num_places:
-        first = ids[place]
-        if first >= 0:
-            if counts[first] == 0:  # met before
-                chars += ends[place + size] - ends[place]
-                place += size
-                continue
-            counts[first] = 0
-        place += 1
+    scanned_to = 0
+    for index in range(num_places):
+        place = places[index]
+        if place < scanned_to:
+            continue
+        if counts[ids[index]] == 0:  # met before
+            chars += ends[place + size] - ends[place]
+            scanned_to = place + size
+        else:
+            counts[ids[index]] = 0
     return chars
+
+
+@njit(cache=True, nogil=True)
+def _distinct_share(words, num_words, table, epoch):  # type: ignore[no-untyped-def]
+    """The last epoch used, and the share of different words in windows; see `NgramShares.distinct`."""
+    window = max(min(num_words, WINDOW_WORDS), 1)
+    num_windows = min(num_words // window, MAX_WINDOWS)
+    mask = 2 * WINDOW_WORDS - 1
+    distinct = 0
+    for number in range(num_windows):
+        epoch += 1
+        for place in range(number * window, (number + 1) * window):
+            slot = np.int64(words[place] >> _32) & mask
+            while table[slot, 1] == epoch and table[slot, 0] != words[place]:
+                slot = slot + 1 & mask
+            if table[slot, 1] != epoch:
+                table[slot, 0] = words[place]
+                table[slot, 1] = epoch
+                distinct += 1
+    return epoch, distinct / max(num_windows * window, 1)
 
 
 @njit(cache=True, nogil=True)

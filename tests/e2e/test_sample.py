@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import yaml
 from typer.testing import CliRunner
+from xxhash import xxh3_128_digest
 
 from pipeline.cli import app
 from pipeline.config import load_run
 from pipeline.explain import story
 from pipeline.run import run
+from stages.edits import rebuild
 from tests.pipeline.conftest import ledger, read_parts
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +121,35 @@ def test_gb18030_and_big5_files_and_pages_come_out_as_chinese(sample: str) -> No
         json.loads(meta).get("encoding") for meta in read_parts(sample, "corpus")["meta"].to_pylist() if meta and "encoding" in meta
     }
     assert any(str(encoding).lower().startswith("gb") for encoding in encodings)
+
+
+def test_every_edited_document_is_rebuilt_byte_by_byte(sample: str) -> None:
+    cuts: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
+    for row in read_parts(sample, "edits").to_pylist():
+        cuts[row["id"]].append((row["start"], row["removed"].encode()))
+    corpus = {row["id"]: row for row in read_parts(sample, "corpus").to_pylist()}
+    assert len(cuts) >= 40
+    assert cuts.keys() <= corpus.keys()
+    for identifier, row in corpus.items():
+        text = rebuild(row["text"].encode(), cuts[identifier])
+        assert xxh3_128_digest(text) == row["content_hash"]
+        assert (len(row["text"]), len(row["text"].encode())) == (row["num_chars"], row["num_bytes"])
+
+
+def test_planted_footers_are_cut_and_clean_passages_stay_whole(sample: str, labels: Labels) -> None:
+    edited = set(read_parts(sample, "edits")["id"].to_pylist())
+    corpus = {row["id"]: row["text"] for row in read_parts(sample, "corpus").to_pylist()}
+    framed = [label["id"] for label in labels if label["label"] == "repeated_sentence" and "boilerplate" in (label["edit"] or "")]
+    footers = [line for lang in ("zh", "en") for site in _sites(lang) for line in site["footer"]]
+    left = [identifier for identifier in framed if any(line in corpus[identifier] for line in footers)]
+    assert len(framed) == 40
+    assert len(left) <= 4, left
+    assert not edited & {label["id"] for label in labels if label["label"] in ("clean", "letter", "code", "mixed")}
+
+
+def _sites(lang: str) -> list[dict[str, Any]]:
+    sites: list[dict[str, Any]] = yaml.safe_load((ROOT / f"data/building_blocks/{lang}.yaml").read_text(encoding="utf-8"))["sites"]
+    return sites
 
 
 def test_explain_tells_a_story_with_a_diff(sample: str) -> None:

@@ -102,7 +102,9 @@ def read_parts(folder: str | Path, part: str) -> pa.Table:
 
 
 def output_bytes(folder: str | Path) -> dict[str, bytes]:
-    """The bytes of every corpus, rejected and ledger file, by name."""
+    """The bytes of every corpus, rejected, ledger and edits file, by name."""
     return {
-        str(p.relative_to(folder)): p.read_bytes() for part in ("corpus", "rejected", "ledger") for p in (Path(folder) / part).iterdir()
+        str(p.relative_to(folder)): p.read_bytes()
+        for part in ("corpus", "rejected", "ledger", "edits")
+        for p in (Path(folder) / part).glob("*")
     }

@@ -76,6 +76,34 @@ def test_files_and_plan_name_the_rule_files() -> None:
     assert [line.split(" rules for ")[1][:2] for line in Heuristics().describe()] == ["en", "zh"]
 
 
+def test_flagged_words_are_scored_with_a_list_and_its_content_is_part_of_what_scores_depend_on(tmp_path: Path) -> None:
+    (tmp_path / "zh.txt").write_text("# ours\n赌博\n", encoding="utf-8")
+    (tmp_path / "en.txt").write_text("casino\n", encoding="utf-8")
+    files = (str(tmp_path / "zh.txt"), str(tmp_path / "en.txt"))
+    stage = Heuristics(flagged_words=files)
+    found = stage.annotate(batch_of(["网络赌博 casino", "网络", "Casinos"], "zh"))["flagged_words_per_word"].to_pylist()
+    assert found == pytest.approx([2 / 5, 0, 0])
+    assert stage.computed_by() == {"flagged_words": files}
+    assert stage.model_files() == files
+    assert set(files) < set(stage.files())
+
+
+@pytest.mark.parametrize(("others", "caught"), [(98, True), (99, False)])
+def test_a_page_with_more_than_one_flagged_word_in_a_hundred_is_caught(tmp_path: Path, others: int, caught: bool) -> None:
+    (tmp_path / "en.txt").write_text("casino\n", encoding="utf-8")
+    stage = Heuristics(flagged_words=(str(tmp_path / "en.txt"),))
+    text = "casino " + " ".join(f"w{number}" for number in range(others))
+    assert ("flagged_words_per_word" in stage.reasons(pa.table(stage.annotate(batch_of([text], "en")).columns))) is caught
+
+
+def test_code_and_formulas_are_not_judged_as_prose() -> None:
+    program = "\n".join(f"def f_{n}(x):\n    return g_{n}(x) + {n}\n" for n in range(20))
+    assert reasons_of(program, "en") == reasons_of(program, "code") == set()
+    assert reasons_of(program, "zh") == set()
+    formulas = "".join(f"$$x_{{{n}}} = \\frac{{{n}}}{{y + {n + 1}}} \\alpha \\beta \\gamma$$ and\n" for n in range(20))
+    assert reasons_of(formulas, "en") == reasons_of(formulas, "zh") == set()
+
+
 def removed_char_share(name: str) -> float:
     with zstandard.open(SHARED / f"{name}.jsonl.zst", "rt", encoding="utf-8") as lines:
         rows = [orjson.loads(line) for line in lines]

@@ -7,6 +7,7 @@ import pytest
 
 from stages.language import identify
 from stages.text.buffers import text_buffer
+from stages.text.code import code_shares
 from stages.text.profile import profile
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
@@ -14,7 +15,8 @@ SHARED = Path(__file__).parents[2] / "../shared/data"
 
 def languages(*texts: str) -> list[str]:
     text = text_buffer(pa.array(texts, pa.large_string()))
-    return list(identify(profile(text), text.lengths()).to_pylist())
+    counts = profile(text)
+    return list(identify(counts, text.lengths(), code_shares(text, counts).code).to_pylist())
 
 
 @pytest.mark.parametrize(
@@ -44,9 +46,15 @@ def test_a_script_needs_three_quarters_of_the_bytes(latin: str, expected: str) -
     assert languages("山" * 10 + " " + latin) == [expected]
 
 
-@pytest.mark.parametrize(("words", "expected"), [(6, "en"), (7, "other")])
+@pytest.mark.parametrize(("words", "expected"), [(3, "en"), (4, "other")])
 def test_few_ascii_words_are_taken_for_english(words: int, expected: str) -> None:
     assert languages("lorem " * words) == [expected]
+
+
+def test_programs_are_code_and_not_another_language() -> None:
+    program = "for (int i = 0; i < n; i++) {\n  total += cost(i);\n}\n"
+    assert languages(program, program + "The words of this line are many enough, and that is the end of it." * 2) == ["code", "en"]
+    assert languages(program.replace("total", "总数").replace("cost", "费用的计算") * 2) == ["mixed"]
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the data folder beside the checkout")

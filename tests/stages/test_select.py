@@ -1,4 +1,4 @@
-"""Takedown lists."""
+"""Takedown and block lists, languages."""
 
 from pathlib import Path
 
@@ -53,3 +53,30 @@ def test_a_list_that_is_not_utf8_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes("编号".encode("gbk"))
     with pytest.raises(ConfigError, match="must be UTF-8"):
         Select(takedown_ids=str(tmp_path / "list.txt")).reasons(COLUMNS)
+
+
+def test_block_lists_have_reasons_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "urls.txt").write_text("https://a.example.com/x\nhttps://a.example.com\n", encoding="utf-8")
+    (tmp_path / "hosts.txt").write_text("# mirrors\nB.a.example.com\n", encoding="utf-8")
+    select = Select(block_urls=str(tmp_path / "urls.txt"), block_hosts=str(tmp_path / "hosts.txt"))
+    assert {reason: mask.tolist() for reason, mask in select.reasons(COLUMNS).items()} == {
+        "blocked_url": [True, False, False, False, False],
+        "blocked_host": [False, True, False, False, False],
+    }
+    assert select.files() == (str(tmp_path / "urls.txt"), str(tmp_path / "hosts.txt"))
+    assert select.computed_by() == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "hit"), [("example.com", [True, True, True]), ("a.example.com", [True, True, False]), ("com.", [False] * 3)]
+)
+def test_a_blocked_host_covers_its_subdomains_only(tmp_path: Path, host: str, hit: list[bool]) -> None:
+    (tmp_path / "hosts.txt").write_text(host, encoding="utf-8")
+    found = Select(block_hosts=str(tmp_path / "hosts.txt")).reasons(COLUMNS.slice(0, 3))
+    assert (found["blocked_host"].tolist() if found else [False] * 3) == hit
+
+
+def test_a_url_may_be_taken_down_and_blocked(tmp_path: Path) -> None:
+    (tmp_path / "urls.txt").write_text("https://a.example.com/x", encoding="utf-8")
+    found = Select(takedown_urls=str(tmp_path / "urls.txt"), block_urls=str(tmp_path / "urls.txt")).reasons(COLUMNS)
+    assert list(found) == ["takedown", "blocked_url"]

@@ -54,6 +54,11 @@ def failing(path: str, *documents: dict[str, Any], overrides: dict[str, Bounds] 
         ),
         ("languages: [en]\nrules:\n  num_words: {min: 5, max: 4}\n", r"rules.yaml:3: rules.num_words.min: got 5, more than max, 4"),
         ("languages: [en]\nrules:\n  num_words: five\n", r"rules.yaml:3: rules.num_words: got 'five', wanted a mapping"),
+        (
+            "languages: [en]\nrules: {}\nkinds:\n  code: {when: {code_shar: {min: 1}}, rules: {}}\n",
+            r"rules.yaml:4: kinds.code.when: unknown key 'code_shar'; did you mean 'code_share'\?",
+        ),
+        ("languages: [en]\nrules: {}\nkinds: {code: {when: {}, rules: {}}}\n", r"rules.yaml: kinds.code.when: got no bound"),
         ("languages: []\nrules: {}\n", r"rules.yaml: languages: got none"),
         ("rules: {}\n", r"rules.yaml:1: key 'languages' is missing"),
     ],
@@ -77,14 +82,16 @@ def test_both_sides_of_every_shipped_bound(path: str) -> None:
     (file,) = book.files
     (language,) = file.languages
     kinds = {column.name: column.type.to_pandas_dtype() for column in columns()}
-    for domain, rules in {"web": file.rules, **file.domains}.items():
+    cases = [("web", file.rules, {}), *((domain, rules, {}) for domain, rules in file.domains.items())]
+    cases += [("web", kind.rules, {column: bounds.min for column, bounds in kind.when.items()}) for kind in file.kinds.values()]
+    for domain, rules, scores in cases:
         for column, bounds in rules.items():
             for bound, step in ((bounds.min, -1), (bounds.max, 1)):
                 if bound is None or np.isinf(bound):
                     continue
                 kind = kinds[column]
                 outside = bound + step if kind is np.int64 else float(np.nextafter(kind(bound), kind(step * np.inf)))
-                table = rows(*({"lang": language, "domain": domain, column: value} for value in (bound, outside)))
+                table = rows(*({"lang": language, "domain": domain, **scores, column: value} for value in (bound, outside)))
                 assert book.failing(table)[column].tolist() == [False, True], (domain, column)
 
 
@@ -160,3 +167,52 @@ def test_chunked_tables_are_judged_alike() -> None:
     one, two = rows({"num_words": 1}), rows({"num_words": 60, "lang": "zh"})
     whole = pa.concat_tables([one, two])
     assert RuleBook(SHIPPED, {}).failing(whole)["num_words"].tolist() == [True, False]
+
+
+KINDS = """languages: [en]
+rules: {num_words: {min: 50}, terminal_line_share: {min: 0.1}}
+domains: {law: {num_words: {min: 20}}}
+kinds:
+  code: {when: {code_share: {min: 0.6}}, rules: {num_words: {min: 5}}}
+  math: {when: {math_share: {min: 0.3}, code_share: {max: 0.1}}, rules: {digit_share: {max: 0.5}}}
+"""
+
+
+def test_a_kind_is_told_by_its_scores_and_judged_by_its_own_rules_alone(tmp_path: Path) -> None:
+    below = float(np.nextafter(np.float32(0.6), np.float32(0)))
+    documents = [
+        {"code_share": 0.6, "num_words": 5},
+        {"code_share": 0.6, "num_words": 4, "domain": "law"},
+        {"code_share": below, "num_words": 50, "terminal_line_share": 0.05},
+        {"math_share": 0.3, "digit_share": 0.6},
+        {"math_share": 0.3, "code_share": 0.2, "num_words": 50, "terminal_line_share": 1},
+    ]
+    assert failing(written(tmp_path, KINDS), *documents) == {
+        "num_words": [False, True, False, False, False],
+        "terminal_line_share": [False, False, True, False, False],
+        "digit_share": [False, False, False, True, False],
+    }
+
+
+def test_overrides_change_only_what_a_kind_bounds(tmp_path: Path) -> None:
+    overrides = {"num_words": Bounds(min=8), "terminal_line_share": Bounds(min=0.5)}
+    file = load_rule_file(written(tmp_path, KINDS), overrides)
+    assert file.kinds["code"].rules == {"num_words": Bounds(min=8)}
+    assert file.kinds["math"].rules == {"digit_share": Bounds(max=0.5)}
+
+
+def test_the_language_code_is_judged_by_the_kind_of_every_file(tmp_path: Path) -> None:
+    wider = tmp_path / "wider.yaml"
+    wider.write_text(KINDS.replace("languages: [en]", "languages: [zh]").replace("{min: 5}", "{min: 3}"), encoding="utf-8")
+    documents = [{"lang": "code", "num_words": n} for n in (2, 3)]
+    found = RuleBook((written(tmp_path, KINDS), str(wider)), {}).failing(rows(*documents))
+    assert {name: mask.tolist() for name, mask in found.items()} == {"num_words": [True, False]}
+
+
+def test_mixed_text_may_be_code(tmp_path: Path) -> None:
+    documents = [{"lang": "mixed", "num_words": 5, "code_share": share} for share in (0.6, 0.5)]
+    assert failing(written(tmp_path, KINDS), *documents) == {"num_words": [False, True], "terminal_line_share": [False, True]}
+
+
+def test_without_rule_files_nothing_is_judged() -> None:
+    assert RuleBook((), {}).failing(rows({"lang": "code"}, {"lang": "en"})) == {}

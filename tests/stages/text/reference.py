@@ -167,3 +167,10 @@ def duplicate_ngram_share(data: bytes, size: int) -> float:
             seen.add(gram)
             place += 1
     return chars / max(sum(map(len, tokens)), 1)
+
+
+def distinct_word_share(data: bytes, window: int, most: int) -> float:
+    tokens = [fold(word) for word in words(decode(data))]
+    size = max(min(window, len(tokens)), 1)
+    windows = [tokens[start : start + size] for start in range(0, len(tokens) - size + 1, size)][:most]
+    return sum(len(set(tokens)) for tokens in windows) / max(size * len(windows), 1)

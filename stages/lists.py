@@ -1,0 +1,15 @@
+"""Lists that a user keeps as text files: ids, URLs, hosts, words; one entry a line, `#` starts a comment."""
+
+from configs.errors import ConfigError
+from configs.loader import find_file
+
+
+def entries(path: str | None) -> list[str]:
+    """The entries of a file, none without one. Raises `ConfigError` if the file is not UTF-8."""
+    if path is None:
+        return []
+    try:
+        lines = find_file(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: a list must be UTF-8 text: {error}") from None
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

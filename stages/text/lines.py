@@ -1,0 +1,200 @@
+r"""Lines of a text as arrays: where each stands, what it is made of, how it begins and ends. For rules that judge lines.
+
+A line ends at `\n` or at the end of its document; blank lines are lines too, so that paragraphs can be told. What a line is made of is
+counted for short lines only: no rule asks it of a paragraph, and a text of paragraphs is then scanned at the speed of finding its
+newlines. One core of a 2-core machine: 145 MB/s where all lines are short (poems), 195 wrapped novels, 270 Chinese laws.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from stages.text.buffers import TextBuffer
+from stages.text.characters import ASCII_PUNCTUATION, DIGIT, EMOJI, HAN, LATIN, SPACE, character_classes, class_of, decode
+
+SHORT_BYTES = 600
+"""Longer lines have no counts: 200 Chinese characters, 600 English letters."""
+
+HAS_URL, HAS_MARKUP = 1, 2
+"""Flags: the line holds `://` or `www.`; it holds `<`, `&` or two curly brackets in a row."""
+
+
+class Lines(NamedTuple):
+    """Every array has one entry for each line; offsets are into the buffer's data, codes are code points, 0 where there is none."""
+
+    document: npt.NDArray[np.int64]
+    begin: npt.NDArray[np.int64]
+    """First byte of the line, white space included."""
+    start: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+    """What stands in the line, stripped of white space; equal for a blank line."""
+    chars: npt.NDArray[np.int32]
+    """Characters that are not white space; like all counts below 0 for a line of more than `SHORT_BYTES`."""
+    han: npt.NDArray[np.int32]
+    letters: npt.NDArray[np.int32]
+    """Letters of any script, Han characters included."""
+    digits: npt.NDArray[np.int32]
+    symbols: npt.NDArray[np.int32]
+    """Punctuation, symbols and emoji."""
+    pipes: npt.NDArray[np.int32]
+    tabs: npt.NDArray[np.int32]
+    """Inside the line, not before it."""
+    signs: npt.NDArray[np.int32]
+    """The signs { } ( ) ; = < > of program code."""
+    indent: npt.NDArray[np.int32]
+    """Spaces before the line; a tab counts four, an ideographic space none: it begins Chinese paragraphs."""
+    first: npt.NDArray[np.int32]
+    last: npt.NDArray[np.int32]
+    second_last: npt.NDArray[np.int32]
+    flags: npt.NDArray[np.int32]
+
+    @property
+    def blank(self) -> npt.NDArray[np.bool_]:
+        """Lines of white space only."""
+        return np.equal(self.start, self.end)
+
+    @property
+    def short(self) -> npt.NDArray[np.bool_]:
+        """Lines that have counts and are not blank."""
+        return np.greater(self.chars, 0)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "Lines":
+        """Some of the lines."""
+        return Lines(*(field[rows] for field in self))  # type: ignore[arg-type]
+
+
+_CHARS, _HAN, _LETTERS, _DIGITS, _SYMBOLS, _PIPES, _TABS, _SIGNS, _INDENT, _FIRST, _LAST, _SECOND_LAST, _FLAGS = range(13)
+
+
+def lines(text: TextBuffer) -> Lines:
+    """All lines of all documents, in order; an empty document has one blank line."""
+    text = text.read_only()
+    inside = text.data[text.offsets[0] : text.offsets[-1]]
+    num_lines = int(np.count_nonzero(inside == 10)) + len(text)
+    offsets = np.empty((4, num_lines), np.int64)
+    features = np.zeros((13, num_lines), np.int32)
+    _scan(text.data, text.offsets, character_classes(), _ROLES, offsets, features)
+    return Lines(*offsets, *features)
+
+
+_PIPE, _SIGN, _OTHER = 1, 2, 3
+_ROLES = np.array(
+    [_PIPE if c == "|" else _SIGN if c in "{}();=<>" else _OTHER if c in "&/." else 0 for c in map(chr, range(128))], np.uint8
+)  # of ASCII punctuation
+
+
+@njit(cache=True, nogil=True)
+def _scan(data, offsets, classes, roles, places, features):  # type: ignore[no-untyped-def]
+    line = 0
+    for document in range(len(offsets) - 1):
+        begin = offsets[document]
+        stop = offsets[document + 1]
+        at = begin
+        while True:
+            if at == stop or data[at] == 10:
+                start, end = _describe(data, begin, at, classes, roles, features, line)
+                places[0, line] = document
+                places[1, line] = begin
+                places[2, line] = start
+                places[3, line] = end
+                line += 1
+                begin = at + 1
+                if at == stop:
+                    break
+            at += 1
+
+
+@njit(cache=True, nogil=True)
+def _describe(data, begin, stop, classes, roles, features, line):  # type: ignore[no-untyped-def]
+    start = begin
+    indent = 0
+    while start < stop:
+        code, width = decode(data, start, stop)
+        if class_of(code, classes) != SPACE:
+            break
+        indent += 4 if code == 9 else 1 if code == 32 else 0
+        start += width
+    end = stop
+    while end > start:
+        code, width = _before(data, start, end)
+        if class_of(code, classes) != SPACE:
+            break
+        end -= width
+    if start == end:
+        return start, end
+    features[_INDENT, line] = indent
+    features[_FIRST, line], _ = decode(data, start, end)
+    last, width = _before(data, start, end)
+    features[_LAST, line] = last
+    if end - width > start:
+        features[_SECOND_LAST, line], _ = _before(data, start, end - width)
+    if end - start > SHORT_BYTES:
+        return start, end
+    spaces, chars, han, letters, digits, symbols, pipes, tabs, signs, flags = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    at = start
+    while at < end:
+        byte = data[at]
+        chars += 1
+        if byte < 0x80:
+            kind = np.int64(classes[byte])
+            if kind == LATIN:
+                letters += 1
+            elif kind == SPACE:
+                spaces += 1
+                tabs += byte == 9
+            elif kind == DIGIT:
+                digits += 1
+            elif kind == ASCII_PUNCTUATION:
+                symbols += 1
+                role = roles[byte]
+                pipes += role == _PIPE
+                signs += role == _SIGN
+                if role >= _SIGN:
+                    before = data[at - 1] if at > start else 0
+                    if byte in (0x3C, 0x26) or (byte == before and byte in (0x7B, 0x7D)):
+                        flags |= HAS_MARKUP
+                    elif (byte == 0x2F and before == 0x3A) or (byte == 0x2E and before == 0x77):
+                        flags |= HAS_URL
+            at += 1
+            continue
+        if 0xE5 <= byte <= 0xE9 and at + 2 < end and data[at + 1] & data[at + 2] & 0xC0 == 0x80:  # U+5000 to U+9FFF
+            han += 1
+            letters += 1
+            at += 3
+            continue
+        code, width = decode(data, at, end)
+        kind = class_of(code, classes)
+        if kind < DIGIT:
+            letters += 1
+            han += kind == HAN
+        elif kind == DIGIT:
+            digits += 1
+        elif kind == SPACE:
+            spaces += 1
+        elif kind <= EMOJI:
+            symbols += 1
+        at += width
+    features[_CHARS, line] = chars - spaces
+    features[_HAN, line] = han
+    features[_LETTERS, line] = letters
+    features[_DIGITS, line] = digits
+    features[_SYMBOLS, line] = symbols
+    features[_PIPES, line] = pipes
+    features[_TABS, line] = tabs
+    features[_SIGNS, line] = signs
+    features[_FLAGS, line] = flags
+    return start, end
+
+
+@njit(cache=True, nogil=True)
+def _before(data, start, end):  # type: ignore[no-untyped-def]
+    """The character that ends at `end`, and its bytes."""
+    at = end - 1
+    while at > start and end - at < 4 and data[at] & 0xC0 == 0x80:
+        at -= 1
+    code, width = decode(data, at, end)
+    if at + width != end:
+        return np.int64(-1), 1
+    return code, width
