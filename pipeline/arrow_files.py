@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from configs.errors import CorpusError, RunError
 from pipeline import storage
 
 
@@ -22,13 +23,16 @@ def write_batches(uri: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 
 
 def _open(uri: str, columns: Sequence[str] | None = None) -> pa.ipc.RecordBatchFileReader:
-    source = pa.memory_map(uri) if storage.is_local(uri) else storage.open_input(uri)
-    if columns is None:
-        return pa.ipc.open_file(source)
-    names = pa.ipc.open_file(source).schema.names
-    included = [names.index(name) for name in columns]
-    source.seek(0)
-    return pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=included, use_threads=False))
+    try:
+        source = pa.memory_map(storage.local_path(uri)) if storage.is_local(uri) else storage.open_input(uri)
+        if columns is None:
+            return pa.ipc.open_file(source)
+        names = pa.ipc.open_file(source).schema.names
+        included = [names.index(name) for name in columns]
+        source.seek(0)
+        return pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=included, use_threads=False))
+    except (OSError, pa.ArrowException, CorpusError):
+        raise RunError(f"{uri}: this intermediate is missing or damaged; delete the folder it is in and run `corpus run` again") from None
 
 
 def column_names(uri: str) -> list[str]:

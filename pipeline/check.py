@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from xxhash import xxh3_128_digest
 
+from configs.errors import RunError
 from pipeline import storage
 from stages.edits import rebuild
 
@@ -57,5 +58,9 @@ def _rebuild(work: CheckWork) -> int:
 
 
 def _read(work: CheckWork, folder: str, columns: list[str]) -> pa.Table:
-    with storage.open_input(storage.join(work.output, folder, f"part-{work.index:06d}.parquet")) as file:
-        return pq.read_table(file, columns=columns)
+    uri = storage.join(work.output, folder, f"part-{work.index:06d}.parquet")
+    with storage.open_input(uri) as file:
+        try:
+            return pq.read_table(file, columns=columns)
+        except (OSError, pa.ArrowException) as error:
+            raise RunError(f"{uri}: is damaged: {error}; delete it and run `corpus run` again") from None

@@ -1,33 +1,35 @@
 """Whose output folder it is: one configuration's, one input's, one run at a time.
 
 `run.json` says to which configuration, input files and version of the program the outputs belong, so that a run is either continued or
-refused, never mixed with another.
+refused, never mixed with another. A folder that holds anything else is left alone: we delete only what a run of ours wrote.
 """
 
 import fcntl
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from configs.errors import RunError
 from pipeline import storage
 from pipeline.config import as_settings
-from pipeline.manifest import code_identity
+from pipeline.manifest import code_identity, identity
 from pipeline.plan import Plan
+
+OUTPUTS = ("corpus", "rejected", "ledger", "edits", "found.json", "summary.json", "README.md", "report")
+"""What a run writes beside `run.json` and its intermediates."""
 
 
 @contextmanager
 def locked(folder: str) -> Iterator[None]:
-    """One run at a time in an output folder; the lock goes with its process. Object stores have none: say so in docs/engine.md."""
+    """One run at a time in a folder; the lock goes with its process. Object stores have none: docs/engine.md says so."""
     if not storage.is_local(folder):
         yield
         return
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with (Path(folder) / ".lock").open("w") as file:
+    storage.make_folder(folder)
+    with (Path(storage.local_path(folder)) / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -35,31 +37,48 @@ def locked(folder: str) -> Iterator[None]:
         yield
 
 
-def claim(plan: Plan, overwrite: bool) -> dict[str, Any]:
-    """Make the output folder ours. Refuses one that belongs to another configuration, input or version, unless told to overwrite."""
+def claim(plan: Plan, overwrite: bool, selected_from: str | None = None) -> dict[str, Any]:
+    """Make the output folder ours; the record that `run.json` now holds.
+
+    Refuses a folder with files of others, and one that belongs to another configuration, input or version unless told to overwrite:
+    then the earlier run's outputs are removed. `selected_from` stands for the run that a selection takes its documents from.
+    """
+    output = plan.config.output
+    settings = {k: v for k, v in as_settings(replace(plan.config, stages=plan.stages)).items() if k not in ("engine", "output")}
     ours = {
+        "settings": identity(settings),
         "select": plan.select_identity,
-        "input": plan.input_identity,
+        "input": selected_from or plan.input_identity,
         "code": code_identity(),
         "split_bytes": plan.config.engine.split_bytes,
     }
-    settings = {k: v for k, v in as_settings(replace(plan.config, stages=plan.stages)).items() if k != "engine"}
     record = {"identity": ours, "settings": settings}
-    uri = storage.join(plan.config.output, "run.json")
-    if storage.exists(uri):
-        theirs = orjson.loads(storage.read_bytes(uri))
-        if theirs["identity"] != ours:
-            if not overwrite:
-                raise RunError(
-                    f"{plan.config.output}: holds a run of {_difference(theirs, record)}; choose another output, or replace it with "
-                    "--overwrite"
-                )
-            for name in ("corpus", "rejected", "ledger", "edits", "summary.json", "README.md"):
-                storage.remove(storage.join(plan.config.output, name))
-    elif storage.exists(storage.join(plan.config.output, "corpus")) and not overwrite:
-        raise RunError(f"{plan.config.output}: holds a corpus/ that no run of ours wrote; choose another output, or use --overwrite")
-    storage.write_bytes(uri, orjson.dumps(record, option=orjson.OPT_INDENT_2))
+    names = storage.list_names(output) - {".lock"}
+    if "run.json" in names:
+        theirs = read_record(output)
+        if theirs["identity"] == ours:
+            return record
+        if not overwrite:
+            raise RunError(f"{output}: holds a run of {_difference(theirs, record)}; choose another output, or replace it with --overwrite")
+        for name in OUTPUTS:
+            storage.remove(storage.join(output, name))
+    elif names - {"work"} or (names and storage.list_names(storage.join(output, "work")) - {".lock"}):
+        some = ", ".join(sorted(names)[:3])
+        raise RunError(f"{output}: holds files that no run of ours wrote ({some}); choose a new folder")
+    storage.write_bytes(storage.join(output, "run.json"), json.dumps(record, indent=1, ensure_ascii=False).encode())
     return record
+
+
+def read_record(folder: str) -> dict[str, Any]:
+    """What `run.json` holds. Raises `RunError` if there is none, or it is damaged."""
+    uri = storage.join(folder, "run.json")
+    if not storage.exists(uri):
+        raise RunError(f"{folder}: holds no run; run `corpus run` first")
+    try:
+        record: dict[str, Any] = json.loads(storage.read_bytes(uri))
+        return {"identity": record["identity"], "settings": record["settings"]}
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{uri}: is damaged; choose another output, or delete {folder}") from None
 
 
 def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:

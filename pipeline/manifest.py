@@ -9,6 +9,7 @@ by the driver; it was one more thing to be torn by a kill between the data and t
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
@@ -19,8 +20,10 @@ import orjson
 
 from pipeline import storage
 
-_COMPUTES = ("datasketch", "numba", "numpy", "orjson", "pyarrow", "resiliparse", "fastwarc", "xxhash")
+_COMPUTES = ("OpenCC", "datasketch", "fasttext", "numba", "numpy", "orjson", "pyarrow", "resiliparse", "fastwarc", "xxhash")
 """Distributions whose version can change a byte of an intermediate."""
+_SHOWS = ("calibrate.py", "card.py", "cli.py", "distribution.py", "examples.py", "explain.py", "finished.py", "progress.py", "summary.py")
+"""Modules that change no byte of a run's Parquet files."""
 
 
 def identity(*parts: Any) -> str:
@@ -31,12 +34,19 @@ def identity(*parts: Any) -> str:
 
 @cache
 def code_identity() -> str:
-    """Stands for what computes: the sources of `stages/` and of the readers and passes, and the versions of the libraries under them."""
+    """Stands for what computes: our sources but for those that only show results, and the versions of the libraries under them."""
     root = Path(__file__).parent
-    passes = [root / name for name in ("arrow_files.py", "local.py", "duplicates.py", "judge.py")]
-    files = sorted([*(root.parent / "stages").rglob("*.py"), *(root / "readers").glob("*.py"), *passes])
-    sources = {str(f.relative_to(root.parent)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
-    return identity(sources, {name: metadata.version(name) for name in _COMPUTES})
+    files = [*(root.parent / "stages").rglob("*.py"), *(f for f in root.rglob("*.py") if f.name not in _SHOWS)]
+    sources = {str(f.relative_to(root.parent)): hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(files)}
+    versions = {name: _version(name) for name in _COMPUTES}
+    return identity(sources, versions, unicodedata.unidata_version)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def file_identity(path: Path) -> str:
@@ -57,7 +67,14 @@ class Units:
     def done(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Statistics by key of those units that are done."""
         names = storage.list_names(self.folder)
-        return {key: orjson.loads(storage.read_bytes(self.statistics_uri(key))) for key in keys if f"{key}.json" in names}
+        found = {key: self._read(key) for key in keys if f"{key}.json" in names}
+        return {key: statistics for key, statistics in found.items() if statistics is not None}
+
+    def _read(self, key: str) -> dict[str, Any] | None:
+        try:
+            return dict(orjson.loads(storage.read_bytes(self.statistics_uri(key))))
+        except ValueError:  # damaged from outside: the unit is done again
+            return None
 
     def statistics_uri(self, key: str) -> str:
         """Where the statistics of a unit stand; written after its data."""

@@ -4,6 +4,7 @@ Planning completes the stages, folds their schemas, looks for every file that a 
 memory. It reads no document. `corpus run --dry-run` prints it.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -120,8 +121,23 @@ def make_plan(config: RunConfig) -> Plan:
     check_stages(stages)
     _check_memory(config)
     inputs = list_inputs(config)
+    _check_output(config, inputs)
     _check_columns(inputs, config.engine.split_bytes)
     return Plan(config, stages, inputs)
+
+
+def _check_output(config: RunConfig, inputs: list[tuple[Source, list[FileInfo]]]) -> None:
+    """Outputs must not become inputs of the next call."""
+    if not storage.is_local(config.output):
+        return
+    output = os.path.abspath(storage.local_path(config.output))
+    for source, files in inputs:
+        folder = os.path.abspath(storage.local_path(source.path)) if storage.is_local(source.path) else ""
+        inside = os.path.isdir(folder) and os.path.commonpath([folder, output]) == folder
+        if inside or any(file.uri.startswith(f"{output}/") for file in files):
+            raise ConfigError(
+                f"output: {config.output} is where source '{source.name}' is read from ({source.path}); choose another folder"
+            )
 
 
 def _check_columns(inputs: list[tuple[Source, list[FileInfo]]], split_bytes: int) -> None:

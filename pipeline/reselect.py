@@ -1,33 +1,36 @@
 """Decide a finished run again with other thresholds, lists or duplicate policy, into a new folder, from its intermediates."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import orjson
+import yaml
 
 from configs.errors import ConfigError, RunError
 from configs.loader import load, override, parse_yaml
 from pipeline import storage
-from pipeline.claim import claim, locked
+from pipeline.claim import claim, locked, read_record
 from pipeline.config import Engine, RunConfig, as_settings
 from pipeline.engine import InProcess
+from pipeline.manifest import identity
 from pipeline.plan import Plan, check_stages, complete_stages
 from pipeline.progress import Progress
-from pipeline.run import Found, Runner, finish
+from pipeline.run import Found, Runner, finish, write_found
 
 
-def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet: bool = False) -> dict[str, Any]:
+def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet: bool = False, overwrite: bool = False) -> dict[str, Any]:
     """Select again; the new folder's summary. It refers to the intermediates of `run_folder`, which must stay.
 
-    Raises `RunError` if an override would change what was computed.
+    Raises `RunError` if an override would change what was computed, if the intermediates are gone, and if `output_folder` holds
+    anything but this selection (or, with `overwrite`, another run of ours).
     """
-    settings_uri, found_uri = storage.join(run_folder, "run.json"), storage.join(run_folder, "found.json")
-    if not (storage.exists(settings_uri) and storage.exists(found_uri)):
-        raise RunError(f"{run_folder}: holds no run that got as far as its selection; run `corpus run` first")
-    settings = orjson.loads(storage.read_bytes(settings_uri))["settings"]
+    if os.path.abspath(run_folder) == os.path.abspath(output_folder):
+        raise RunError(f"--output: {output_folder} is the run itself; a selection needs a folder of its own")
+    settings, data = _read(run_folder)
     before = _load(settings, ())
-    engine = Engine(executor="inprocess", work=before.engine.work or storage.join(run_folder, "work"))
+    engine = Engine(executor="inprocess", work=data["work"] or storage.join(run_folder, "work"))
     config = replace(_load(settings, overrides), output=output_folder, engine=engine)
     stages = complete_stages(config.stages)
     check_stages(stages)
@@ -37,16 +40,28 @@ def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet:
     if as_settings(before.sources) != as_settings(config.sources):
         raise RunError("sources: they cannot change when selecting again; use `corpus run`")
     plan = Plan(config, stages, [])
+    found = Found.from_json(data, plan.work)
     with locked(output_folder):
-        record = claim(plan, overwrite=True)
+        record = claim(plan, overwrite, selected_from=identity([shard.uri for shard in found.shards], data["identity"]))
         runner = Runner(plan, InProcess(), Progress(quiet))
-        counts = runner.select(Found.from_json(orjson.loads(storage.read_bytes(found_uri))))
-        storage.write_bytes(storage.join(output_folder, "found.json"), storage.read_bytes(found_uri))
-        return finish(runner, counts, record | {"selected_from": run_folder}, prune=False)
+        write_found(plan, record, found)
+        return finish(runner, runner.select(found), record, prune=False)
+
+
+def _read(run_folder: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of a run, and what it left for its selection."""
+    record, uri = read_record(run_folder), storage.join(run_folder, "found.json")
+    try:
+        data: dict[str, Any] = orjson.loads(storage.read_bytes(uri)) if storage.exists(uri) else {}
+    except orjson.JSONDecodeError:
+        data = {}
+    if data.get("identity") != record["identity"]:
+        raise RunError(f"{run_folder}: this run did not get as far as its selection; run `corpus run` first")
+    return record["settings"], data
 
 
 def _load(settings: dict[str, Any], overrides: Sequence[str]) -> RunConfig:
-    node = parse_yaml(orjson.dumps(settings).decode(), "run.json")
+    node = parse_yaml(yaml.safe_dump(settings | {"output": "unset"}, allow_unicode=True), "run.json")
     for assignment in overrides:
         if assignment.startswith("engine"):
             raise ConfigError(f"--set {assignment}: a selection has no engine settings")

@@ -6,6 +6,7 @@ run does nothing. The output folder belongs to one configuration: `run.json` say
 
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,6 +16,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from configs.errors import RunError
 from configs.loader import CONFIGS, find_file
 from pipeline import duplicates, output, storage
 from pipeline.card import write_card
@@ -45,16 +47,33 @@ class Found:
     components: Exchange | None
     similarities: Exchange | None
 
-    def as_json(self) -> dict[str, Any]:
-        """As `from_json` takes it."""
-        return dataclasses.asdict(self)
+    def as_json(self, work: str) -> dict[str, Any]:
+        """As `from_json` takes it: names below the folder `work`, so that a run can be moved."""
+        found = dataclasses.asdict(self)
+        for shard in found["shards"]:
+            shard["uri"] = _below(work, shard["uri"])
+        for exchange in (found[name] for name in _EXCHANGES if found[name]):
+            exchange["folder"] = _below(work, exchange["folder"])
+        return found
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Found":
-        """What `as_json` described."""
-        shards = [Shard(s["index"], s["uri"], tuple(s["rows"]), tuple(s["bases"])) for s in data["shards"]]
-        exchanges = {f.name: Exchange(**data[f.name]) if data[f.name] else None for f in dataclasses.fields(cls) if f.name != "shards"}
+    def from_json(cls, data: dict[str, Any], work: str) -> "Found":
+        """What `as_json` described, with `work` where it is now."""
+        shards = [Shard(s["index"], storage.join(work, s["uri"]), tuple(s["rows"]), tuple(s["bases"])) for s in data["shards"]]
+        exchanges = {
+            name: Exchange(storage.join(work, e["folder"]), e["senders"], e["partitions"]) if (e := data[name]) else None
+            for name in _EXCHANGES
+        }
         return cls(shards, **exchanges)  # type: ignore[arg-type]
+
+
+_EXCHANGES = ("ids", "contents", "components", "similarities")
+_OURS = re.compile(r"shards|inflated|[a-z]+-[0-9a-f]{16}")
+"""Names of the folders that runs make below `work`."""
+
+
+def _below(folder: str, uri: str) -> str:
+    return uri[len(folder.rstrip("/")) + 1 :]
 
 
 class Runner:
@@ -89,7 +108,7 @@ class Runner:
         self.phase("start", f"start-{identity(time.time())}", warm_up, {str(i): local for i in range(self.executor.workers)})
         works = open_works(plan.inputs, plan.work, engine.split_bytes)
         self.folders.add("inflated")
-        opened = self.phase("open", "opened", open_files, works)
+        opened = self.phase("open", f"opened-{code_identity()}", open_files, works)
         splits = pack(works, dict(zip(works, opened, strict=True)))
         keys = [identity(plan.local_identity, as_settings(s.source), s.input_identity) for s in splits]
         uris = [storage.join(plan.work, "shards", f"{key}.arrow") for key in keys]
@@ -175,12 +194,15 @@ class Runner:
         counts = self.phase("write", f"write-{key}", output.write, writes, drop=lost)
         checks = {str(s.index): CheckWork(s.index, s.num_rows, plan.config.output, "edits" in plan.folders) for s in shards}
         self.phase("check", f"check-{key}", check_part, checks, drop=list(checks))
+        for folder in plan.folders:
+            if strange := storage.list_names(storage.join(plan.config.output, folder)) - _parts(len(shards)):
+                raise RunError(f"{storage.join(plan.config.output, folder)}: '{min(strange)}' is not of this run; remove it and run again")
         return counts
 
     def prune(self) -> None:
         """Remove intermediates that no finished run needs: raw shards, and those of earlier configurations."""
-        for name in storage.list_names(self.plan.work):
-            if name not in self.folders or name in ("inflated", "opened") or name.startswith("start-"):
+        for name in filter(_OURS.fullmatch, storage.list_names(self.plan.work)):
+            if name not in self.folders or name == "inflated" or name.startswith(("opened-", "start-")):
                 storage.remove(storage.join(self.plan.work, name))
 
 
@@ -220,18 +242,42 @@ def run(config: RunConfig, overwrite: bool = False, quiet: bool = False) -> dict
     plan = make_plan(config)
     with locked(config.output):
         record = claim(plan, overwrite)
-        summary_uri = storage.join(config.output, "summary.json")
-        if storage.exists(summary_uri):
-            finished: dict[str, Any] = orjson.loads(storage.read_bytes(summary_uri))
+        if finished := _finished(plan, record):
             return finished | {"already_complete": True}
-        _sweep(plan)
-        progress = Progress(quiet)
-        with _executor(plan) as executor:
-            runner = Runner(plan, executor, progress)
-            found = runner.find()
-            storage.write_bytes(storage.join(config.output, "found.json"), orjson.dumps(found.as_json()))
-            counts = runner.select(found)
-        return finish(runner, counts, record, prune=config.engine.work is None)
+        with locked(plan.work):
+            _sweep(plan)
+            with _executor(plan) as executor:
+                runner = Runner(plan, executor, Progress(quiet))
+                found = runner.find()
+                write_found(plan, record, found)
+                counts = runner.select(found)
+            return finish(runner, counts, record, prune=config.engine.work is None)
+
+
+def write_found(plan: Plan, record: dict[str, Any], found: Found) -> None:
+    """Write `found.json`: what a selection needs, where it is, and to which run it belongs."""
+    own = storage.join(plan.config.output, "work")
+    work = None if plan.work == own else os.path.abspath(plan.work) if storage.is_local(plan.work) else plan.work
+    content = {"identity": record["identity"], "work": work} | found.as_json(plan.work)
+    storage.write_bytes(storage.join(plan.config.output, "found.json"), orjson.dumps(content))
+
+
+def _finished(plan: Plan, record: dict[str, Any]) -> dict[str, Any] | None:
+    """The summary of this very run, if it is complete and all its files are there."""
+    uris = [storage.join(plan.config.output, name) for name in ("summary.json", "found.json")]
+    try:
+        summary, found = (orjson.loads(storage.read_bytes(uri)) for uri in uris if storage.exists(uri))
+    except ValueError:  # missing, or damaged
+        return None
+    if summary.get("identity") != record["identity"]:
+        return None
+    parts = _parts(len(found["shards"]))
+    complete = all(storage.list_names(storage.join(plan.config.output, folder)) == parts for folder in plan.folders)
+    return dict(summary) if complete else None
+
+
+def _parts(num_shards: int) -> set[str]:
+    return {f"part-{index:06d}.parquet" for index in range(num_shards)}
 
 
 def finish(runner: Runner, counts: list[Statistics], record: dict[str, Any], prune: bool) -> dict[str, Any]:

@@ -56,6 +56,11 @@ def join(folder: str, *parts: str) -> str:
     return posixpath.join(folder, *parts)
 
 
+def local_path(uri: str) -> str:
+    """The absolute path of a local URI: a path, `~/...`, or `file://...`."""
+    return _local(uri)
+
+
 def is_local(uri: str) -> bool:
     """Whether the URI names a file on this machine."""
     return _scheme(uri) == "file"
@@ -191,7 +196,7 @@ def _scheme(uri: str) -> str:
 
 
 def _local(uri: str) -> str:
-    return os.path.abspath(unquote(uri[len("file://") :]) if uri.startswith("file://") else uri)
+    return os.path.abspath(unquote(uri[len("file://") :]) if uri.startswith("file://") else os.path.expanduser(uri))
 
 
 def _locate(uri: str) -> tuple[Any, str]:
