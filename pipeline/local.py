@@ -40,18 +40,32 @@ def annotate_split(work: LocalWork) -> dict[str, Any]:
     batches: list[pa.RecordBatch] = []
     rows = [0] * len(work.split.entries)
     records = [0] * len(work.split.entries)
+    waiting: list[pa.RecordBatch] = []
+    num_waiting = 0
     clock = time.perf_counter()
-    for entry, columns, seen in _read_entries(work):
+
+    def annotate() -> None:
+        nonlocal clock
+        batch = Batch(pa.concat_batches(waiting) if len(waiting) > 1 else waiting[0])
+        waiting.clear()
         seconds["read"] += time.perf_counter() - clock
-        batch = Batch(columns)
         for stage in work.stages:
             clock = time.perf_counter()
             batch = stage.annotate(batch)
             seconds[stage.key] += time.perf_counter() - clock
         batches.append(batch.columns)
+        clock = time.perf_counter()
+
+    for entry, columns, seen in _read_entries(work):
         rows[entry] += columns.num_rows
         records[entry] = seen
-        clock = time.perf_counter()
+        waiting.append(columns)  # files of one row each are annotated together
+        num_waiting += columns.num_rows
+        if num_waiting >= work.batch_rows:
+            annotate()
+            num_waiting = 0
+    if waiting:
+        annotate()
     schema = fold_schemas(work.stages)
     shard = pa.Table.from_batches(batches, schema=schema).combine_chunks()
     arrow_files.write_batches(work.shard_uri, schema, shard.to_batches(), compression="lz4")

@@ -19,6 +19,8 @@ from pipeline.storage import FileInfo
 
 _FILES_PER_TASK = 256
 _BYTES_PER_TASK = 64 << 20
+ENTRY_BYTES = 4096
+"""What an entry counts beside its size, so that a split of tiny files has some thousands of them, not hundreds of thousands."""
 
 
 @dataclass(frozen=True)
@@ -108,22 +110,30 @@ def open_files(work: OpenWork) -> dict[str, Any]:
 def pack(works: dict[str, OpenWork], opened: dict[str, dict[str, Any]]) -> list[Split]:
     """Pack the pieces of all files into splits; the position in the list is the shard number."""
     splits: list[Split] = []
+    group: list[tuple[Piece | BadFile, str]] = []
+    source, size = None, 0
     taken: dict[str, int] = {}
+
+    def close() -> None:
+        if source is not None and group:
+            raw = sum(entry.size for entry, _ in group if isinstance(entry, Piece))
+            splits.append(Split(source, tuple(entry for entry, _ in group), raw, identity([token for _, token in group])))
+        group.clear()
+
     for key, work in works.items():
+        name = work.source.name
         for file, found in zip(work.files, opened[key]["entries"], strict=True):
             for entry in (_entry(item) for item in found):
-                size = entry.size if isinstance(entry, Piece) else 0
-                name = work.source.name
+                entry_size = entry.size if isinstance(entry, Piece) else 0
                 if work.source.max_bytes is not None and taken.get(name, 0) >= work.source.max_bytes:
                     continue
-                taken[name] = taken.get(name, 0) + size
-                token = identity(file.relative, file.fingerprint, _position(entry))
-                if splits and splits[-1].source.name == name and splits[-1].size + size <= work.split_bytes:
-                    last = splits[-1]
-                    merged = identity(last.input_identity, token)
-                    splits[-1] = Split(last.source, (*last.entries, entry), last.size + size, merged)
-                else:
-                    splits.append(Split(work.source, (entry,), size, token))
+                taken[name] = taken.get(name, 0) + entry_size
+                if source is None or source.name != name or size + entry_size + ENTRY_BYTES > work.split_bytes:
+                    close()
+                    source, size = work.source, 0
+                size += entry_size + ENTRY_BYTES
+                group.append((entry, identity(file.relative, file.fingerprint, _position(entry))))
+    close()
     if not splits:  # a run over empty files has one empty shard, so that its outputs have their schemas
         splits = [Split(work.source, (), 0, identity("empty")) for work in list(works.values())[:1]]
     return splits

@@ -2,7 +2,7 @@
 
 from pipeline.config import Source
 from pipeline.readers.piece import Piece
-from pipeline.splits import BadFile, OpenWork, pack, record_bases
+from pipeline.splits import ENTRY_BYTES, BadFile, OpenWork, pack, record_bases
 from pipeline.storage import FileInfo
 
 SOURCE = Source(name="a", path="unused")
@@ -12,8 +12,9 @@ def piece(start: int, size: int, first_record: int | None = None) -> Piece:
     return Piece("uri", "file.jsonl", "jsonl", start, start + size, size, first_record)
 
 
-def packed(entries: list[Piece | BadFile], split_bytes: int = 100, source: Source = SOURCE) -> list[tuple[int, ...]]:
-    work = OpenWork(source, (FileInfo("uri", "file.jsonl", 1000, "1000-1"),), "folder", split_bytes)
+def packed(entries: list[Piece | BadFile], num_bytes: int = 100, source: Source = SOURCE, num_entries: int = 2) -> list[tuple[int, ...]]:
+    """Start of each entry, by split; a split has room for `num_entries` of `num_bytes` in all."""
+    work = OpenWork(source, (FileInfo("uri", "file.jsonl", 1000, "1000-1"),), "folder", num_bytes + num_entries * ENTRY_BYTES)
     found = [e.as_json() if isinstance(e, Piece) else {"bad_file": e.__dict__} for e in entries]
     splits = pack({"key": work}, {"key": {"entries": [found]}})
     assert len({split.input_identity for split in splits}) == len(splits)
@@ -21,7 +22,12 @@ def packed(entries: list[Piece | BadFile], split_bytes: int = 100, source: Sourc
 
 
 def test_small_pieces_share_a_split_and_large_ones_have_their_own() -> None:
-    assert packed([piece(0, 40), piece(40, 60), piece(100, 1), piece(101, 200), piece(301, 5)]) == [(0, 40), (100,), (101,), (301,)]
+    pieces: list[Piece | BadFile] = [piece(0, 40), piece(40, 60), piece(100, 1), piece(101, 5000), piece(5101, 5)]
+    assert packed(pieces) == [(0, 40), (100,), (101,), (5101,)]
+
+
+def test_many_tiny_files_do_not_fill_one_split() -> None:
+    assert len(packed([piece(i, 1) for i in range(10)], num_bytes=10, num_entries=4)) == 3
 
 
 def test_a_bad_file_is_an_entry_after_what_could_be_read() -> None:
@@ -29,7 +35,7 @@ def test_a_bad_file_is_an_entry_after_what_could_be_read() -> None:
 
 
 def test_raw_shards_of_one_stream_with_equal_sizes_are_different_splits() -> None:
-    assert packed([piece(0, 80, first_record=1), piece(0, 80, first_record=9)]) == [(0,), (0,)]
+    assert packed([piece(0, 80, first_record=1), piece(0, 80, first_record=9)], num_entries=1) == [(0,), (0,)]
 
 
 def test_max_bytes_stops_taking_pieces_once_they_hold_so_many() -> None:
