@@ -9,6 +9,7 @@ Supported types: bool, int, float, str, `Literal`, `tuple[T, ...]`, `dict[str, T
 with `Annotated[T, Between(...)]`; a field annotated with `ByKey` holds a list of `{key: settings}` items chosen from a registry.
 """
 
+import copy
 import dataclasses
 import difflib
 import math
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import yaml
+from yaml.reader import ReaderError
 
 from configs.errors import ConfigError
 
@@ -103,18 +105,57 @@ def read_yaml(path: str | Path) -> yaml.MappingNode:
 
 
 def parse_yaml(text: str, name: str) -> yaml.MappingNode:
-    """As `read_yaml`, from a text; `name` stands for the file in messages."""
-    loader = _Yaml(text)
-    loader.name = name
-    try:
-        node = loader.get_single_node()
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{name}{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    """As `read_yaml`, from a text; `name` stands for the file in messages. What an alias names is copied: each stands for itself."""
+    node = _compose(text, name, name)
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{name}: wanted a mapping of settings at the top, got {_describe(node)}")
     return node
+
+
+def _compose(text: str, name: str, place: str) -> yaml.Node | None:
+    """The tree of a text, without sharing and with plain keys. Raises `ConfigError` with the line of what is wrong."""
+    is_file = not place.startswith("--set ")
+    try:
+        loader = _Yaml(text)
+        loader.name = name
+        node = loader.get_single_node()
+        return _own_copy(node, [_MAX_NODES]) if node is not None else None
+    except ReaderError as error:
+        where = f":{text.count(chr(10), 0, error.position) + 1}" if is_file else ""
+        code = ord(error.character) if isinstance(error.character, str) else error.character
+        raise ConfigError(f"{place}{where}: the character U+{code:04X} may not stand in YAML; delete it") from None
+    except RecursionError:
+        raise ConfigError(f"{place}: not valid YAML: lists or mappings are nested too deeply") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark and is_file else ""
+        raise ConfigError(f"{place}{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+
+
+_MAX_NODES = 100_000
+"""Aliases of aliases grow without end ('a billion laughs'); no configuration has so many values."""
+
+
+def _own_copy(node: yaml.Node, left: list[int], parents: tuple[int, ...] = ()) -> yaml.Node:
+    left[0] -= 1
+    if left[0] < 0:
+        raise _error(node, "", f"aliases make more than {_MAX_NODES} values")
+    if id(node) in parents:
+        raise _error(node, "", "the alias of a value stands within that value")
+    parents = (*parents, id(node))
+    node = copy.copy(node)
+    if isinstance(node, yaml.MappingNode):
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _error(key, "", f"got {_describe(key)} for a key, wanted a word")
+        node.value = [(copy.copy(key), _own_copy(value, left, parents)) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        node.value = [_own_copy(item, left, parents) for item in node.value]
+    return node
+
+
+def _marks(origin: str) -> tuple[yaml.Mark, yaml.Mark]:
+    return (yaml.Mark(origin, 0, 0, 0, None, 0),) * 2
 
 
 def override(root: yaml.MappingNode, assignment: str) -> None:
@@ -127,12 +168,7 @@ def override(root: yaml.MappingNode, assignment: str) -> None:
     path, equals, value = assignment.partition("=")
     if not equals or not path:
         raise ConfigError(f"{origin}: wanted KEY.KEY=VALUE")
-    loader = _Yaml(value)
-    loader.name = origin
-    try:
-        new = loader.get_single_node() or yaml.ScalarNode("tag:yaml.org,2002:null", "", yaml.Mark(origin, 0, 0, 0, None, 0))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{origin}: the value is not valid YAML: {getattr(error, 'problem', error)}") from None
+    new = _compose(value, origin, origin) or yaml.ScalarNode("tag:yaml.org,2002:null", "", *_marks(origin))
     node: yaml.Node = root
     steps = path.replace("[", ".").replace("]", "").split(".")
     for depth, step in enumerate(steps):
@@ -164,27 +200,37 @@ def _map_item(node: yaml.MappingNode, step: str, origin: str, new: yaml.Node | N
 
 
 def _list_item(node: yaml.SequenceNode, step: str, origin: str, done: str, new: yaml.Node | None) -> yaml.Node:
-    if step.isdigit():
-        if int(step) >= len(node.value):
+    if step.isascii() and step.isdecimal():
+        if len(step) > 9 or int(step) >= len(node.value):
             raise ConfigError(f"{origin}: '{done}': the list has {len(node.value)} items, counted from 0")
         if new is not None:
             node.value[int(step)] = new
             return new
         return cast(yaml.Node, node.value[int(step)])
     named: list[tuple[int, yaml.Node]] = []
-    for item in node.value:
+    for index, item in enumerate(node.value):
         if isinstance(item, yaml.MappingNode) and len(item.value) == 1 and item.value[0][0].value == step:
             named.append((0, item))
         elif isinstance(item, yaml.MappingNode) and any(k.value == "name" and v.value == step for k, v in item.value):
             named.append((1, item))
+        elif isinstance(item, yaml.ScalarNode) and item.value == step:
+            named.append((0, _word_as_item(node, index)))
     if len(named) > 1:
         raise ConfigError(f"{origin}: {len(named)} items are called '{step}'; name one by index, as in '{done.rpartition('.')[0]}[0]'")
     if not named:
-        known = [i.value[0][0].value for i in node.value if isinstance(i, yaml.MappingNode) and i.value]
+        known = [i.value[0][0].value if isinstance(i, yaml.MappingNode) else i.value for i in node.value if i.value]
         raise ConfigError(f"{origin}: no item '{step}' in the list{_nearest(step, known)}")
     by_name, item = named[0]
     assert isinstance(item, yaml.MappingNode)
     return item if by_name else _map_item(item, step, origin, new)
+
+
+def _word_as_item(node: yaml.SequenceNode, index: int) -> yaml.MappingNode:
+    """Write `- document_dedup` as `- document_dedup: {}`, which it means."""
+    word = node.value[index]
+    empty = yaml.MappingNode("tag:yaml.org,2002:map", [], word.start_mark, word.end_mark)
+    node.value[index] = item = yaml.MappingNode("tag:yaml.org,2002:map", [(word, empty)], word.start_mark, word.end_mark)
+    return item
 
 
 def load(cls: type[T], node: yaml.Node, path: str = "") -> T:
@@ -271,16 +317,28 @@ def _scalar(hint: Any, node: yaml.Node, path: str) -> Any:
         return node.value
     if hint is bool and kind == "bool":
         return node.value.lower() == "true"
-    if hint is float and kind in ("int", "float"):
-        value = float(node.value.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-        if math.isnan(value):
-            raise _wrong(node, path, wanted)
-        return value
-    if hint is int and kind == "int":
-        return int(node.value.replace("_", ""), 0)
+    if (hint is float and kind in ("int", "float")) or (hint is int and kind == "int"):
+        try:
+            return _number(hint, node.value)
+        except (ValueError, OverflowError):
+            raise _wrong(node, path, wanted) from None
     if hint is int and kind == "str" and (size := parse_bytes(node.value)) is not None:
         return size
     raise _wrong(node, path, wanted)
+
+
+def _number(hint: type, text: str) -> int | float:
+    """Raises `ValueError` for NaN, for what is too large, and for what only YAML 1.1 takes for a number: octal `010`, base 60 `1:30`."""
+    text = text.replace("_", "")
+    if hint is int:
+        return int(text, 0)
+    try:
+        value = float(re.sub(r"^([-+]?)\.inf$", r"\1inf", text, flags=re.IGNORECASE))
+    except ValueError:
+        value = float(int(text, 0))  # 0x10
+    if math.isnan(value) or (math.isinf(value) and "inf" not in text.lower()):
+        raise ValueError(text)
+    return value
 
 
 def parse_bytes(text: str) -> int | None:
@@ -289,7 +347,8 @@ def parse_bytes(text: str) -> int | None:
     for unit, factor in sorted(units.items(), key=lambda item: -len(item[0])):
         number = text[: -len(unit)].strip()
         if text.lower().endswith(unit) and number.replace(".", "", 1).isdecimal():
-            return int(float(number) * factor)
+            size = float(number) * factor
+            return int(size) if math.isfinite(size) else None
     return None
 
 
@@ -331,7 +390,8 @@ def _describe(node: yaml.Node | None) -> str:
     if node is None:
         return "nothing"
     if isinstance(node, yaml.ScalarNode):
-        return "nothing" if node.tag.endswith(":null") else repr(node.value)
+        text = node.value if len(node.value) <= 80 else node.value[:80] + "..."
+        return "nothing" if node.tag.endswith(":null") else repr(text)
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
 
 

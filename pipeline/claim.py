@@ -6,15 +6,18 @@ refused, never mixed with another. A folder that holds anything else is left alo
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from configs.errors import RunError
+import yaml
+
+from configs.errors import ConfigError, RunError
+from configs.loader import load, override, parse_yaml
 from pipeline import storage
-from pipeline.config import as_settings
+from pipeline.config import RunConfig, as_settings
 from pipeline.manifest import code_identity, identity
 from pipeline.plan import Plan
 
@@ -79,6 +82,16 @@ def read_record(folder: str) -> dict[str, Any]:
         return {"identity": record["identity"], "settings": record["settings"]}
     except (ValueError, KeyError, TypeError):
         raise RunError(f"{uri}: is damaged; choose another output, or delete {folder}") from None
+
+
+def config_of(folder: str, settings: dict[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration that `run.json` holds, with overrides; its output is `folder`. Raises `ConfigError` for a bad override."""
+    node = parse_yaml(yaml.safe_dump(settings | {"output": folder}, allow_unicode=True), "run.json")
+    for assignment in overrides:
+        if assignment.startswith("engine"):
+            raise ConfigError(f"--set {assignment}: a selection has no engine settings")
+        override(node, assignment)
+    return load(RunConfig, node)
 
 
 def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:

@@ -2,14 +2,27 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from configs.errors import ConfigError, CorpusError
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Answer Ctrl-C here: typer would make it `Aborted.` or nothing, by its version."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("stopped; what is done is kept: run the same command again to continue", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Raw Chinese and English text in; a clean, accounted-for pre-training corpus out.",
     no_args_is_help=True,
     add_completion=False,
@@ -54,12 +67,13 @@ def select(
     output: Annotated[str, typer.Option("--output", help="A new folder for the corpus that this selection makes.")],
     overrides: Set = None,
     quiet: Quiet = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another run's outputs in that folder.")] = False,
 ) -> None:
     """Decide again with other thresholds, takedown lists or duplicate policy, from saved scores, in seconds."""
     from pipeline.reselect import select as select_again
     from pipeline.summary import print_summary
 
-    summary = select_again(run_folder, output, tuple(overrides or ()), quiet)
+    summary = select_again(run_folder, output, tuple(overrides or ()), quiet, overwrite)
     if not quiet:
         print_summary(summary)
         _say_where(summary["output"], complete=False)
@@ -150,13 +164,10 @@ def _say_where(folder: str, complete: bool) -> None:
 def main() -> None:
     """Entry point of `corpus`."""
     try:
-        app(standalone_mode=True)
+        app()
     except CorpusError as error:
         Console(stderr=True).print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; what is done is kept: run the same command again to continue", file=sys.stderr)
-        sys.exit(130)
 
 
 def _escaped(text: str) -> str:

@@ -1,6 +1,7 @@
 """One document's story, from the ledger: origin, fate, every reason with the score behind it, and what it duplicates."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,7 +77,7 @@ def print_story(run_folder: str, document_id: str, console: Console | None = Non
     for name, value in row.items():
         if name not in (*LEDGER, "text", "partner_text", "edits"):
             shown = f"{value:.4f}" if isinstance(value, float) else value.hex() if isinstance(value, bytes) else str(value)
-            signals.add_row(name, shown, style="red" if name in row["reasons"] else "")
+            signals.add_row(Text(name), Text(shown), style="red" if name in row["reasons"] else "")
     console.print(signals)
     if row["text"] is None:
         console.print("its text was not kept (rejected.text)")
@@ -105,11 +106,11 @@ def side_by_side(left: str, right: str, left_title: str, right_title: str) -> Ta
     table.add_column(Text(left_title))
     table.add_column(Text(right_title))
     a, b = left.splitlines() or [""], right.splitlines() or [""]
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in _opcodes(a, b):
         if tag == "equal" and i2 - i1 > 6:
-            table.add_row(a[i1], b[j1])
-            table.add_row(f"… {i2 - i1 - 2} equal lines …", "", style="dim")
-            table.add_row(a[i2 - 1], b[j2 - 1])
+            table.add_row(Text(a[i1]), Text(b[j1]))
+            table.add_row(Text(f"… {i2 - i1 - 2} equal lines …"), Text(), style="dim")
+            table.add_row(Text(a[i2 - 1]), Text(b[j2 - 1]))
             continue
         for offset in range(max(i2 - i1, j2 - j1)):
             one = a[i1 + offset] if i1 + offset < i2 else ""
@@ -118,9 +119,43 @@ def side_by_side(left: str, right: str, left_title: str, right_title: str) -> Ta
     return table
 
 
+MOST_EXACT = 500
+"""Longer lists are compared with difflib's `autojunk`: anything that is in more than 1 % of the places starts no match."""
+_TOKENS = re.compile(r"[0-9A-Za-z\u00c0-\u024f]+|\s+|.", re.DOTALL)
+MOST_TOKENS = 2000
+"""Longer lines are not compared word by word: that takes time with the square of their length."""
+
+
+def _opcodes(a: list[str], b: list[str]) -> list[tuple[str, int, int, int, int]]:
+    """What turns `a` into `b`. Equal ends are taken off first; long middles ignore what they hold often, or 6,000 lines take minutes."""
+    start = _num_equal(a, b)
+    end = _num_equal(a[start:][::-1], b[start:][::-1])
+    middle = a[start : len(a) - end], b[start : len(b) - end]
+    long = max(map(len, middle)) > MOST_EXACT
+    found = difflib.SequenceMatcher(None, *middle, autojunk=long).get_opcodes()
+    codes: list[tuple[str, int, int, int, int]] = [(tag, i1 + start, i2 + start, j1 + start, j2 + start) for tag, i1, i2, j1, j2 in found]
+    if start:
+        codes.insert(0, ("equal", 0, start, 0, start))
+    if end:
+        codes.append(("equal", len(a) - end, len(a), len(b) - end, len(b)))
+    return codes
+
+
+def _num_equal(a: Sequence[str], b: Sequence[str]) -> int:
+    """How many places from the start on are equal."""
+    return next((i for i, (one, two) in enumerate(zip(a, b, strict=False)) if one != two), min(len(a), len(b)))
+
+
 def _marked(one: str, two: str) -> tuple[Text, Text]:
+    """Both lines with the words or Han characters that differ marked; of very long ones the place where they part."""
     left, right = Text(), Text()
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
-        left.append(one[i1:i2], None if tag == "equal" else "bold red")
-        right.append(two[j1:j2], None if tag == "equal" else "bold green")
+    first, second = _TOKENS.findall(one), _TOKENS.findall(two)
+    if len(first) + len(second) > 2 * MOST_TOKENS:
+        place = _num_equal(one, two)
+        shown = slice(max(0, place - 100), place + 300)
+        head = f"[line of {len(one):,} characters, first difference at {place:,}] …"
+        return Text(head + one[shown]), Text(head.replace(f"{len(one):,}", f"{len(two):,}", 1) + two[shown])
+    for tag, i1, i2, j1, j2 in _opcodes(first, second):
+        left.append("".join(first[i1:i2]), None if tag == "equal" else "bold red")
+        right.append("".join(second[j1:j2]), None if tag == "equal" else "bold green")
     return left, right

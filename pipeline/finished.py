@@ -7,15 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.errors import ConfigError, InputError
-from configs.loader import load, parse_yaml
 from pipeline import storage
-from pipeline.config import RunConfig
+from pipeline.claim import config_of, read_record
 from pipeline.output import LEDGER
 from stages.filters import columns as filter_columns
 from stages.filters.rules import Bounds, RuleBook, primary_subtag
@@ -51,8 +49,7 @@ class FinishedRun:
         numeric = [field.name for field in schema if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)]
         self.signals = [name for name in numeric if name not in LEDGER]
         """Numeric columns that the stages added, in the ledger's order."""
-        settings = orjson.loads(storage.read_bytes(storage.join(folder, "run.json")))["settings"]
-        self.config = load(RunConfig, parse_yaml(orjson.dumps(settings).decode(), "run.json"))
+        self.config = config_of(folder, read_record(folder)["settings"])
         heuristics = next((stage for stage in self.config.stages if isinstance(stage, Heuristics)), None)
         self.rules = RuleBook(heuristics.rules, heuristics.overrides) if heuristics else RuleBook((), {})
         self.judged_by = [column.name for column in filter_columns() if heuristics and column.name in self.signals]

@@ -14,6 +14,7 @@ import pyarrow as pa
 from configs.errors import InputError
 from pipeline import arrow_files
 from pipeline.readers import read
+from pipeline.readers.rows import BATCH_TEXT_BYTES
 from pipeline.splits import BadFile, Split
 from stages.batch import Batch
 from stages.schema import DOCUMENT
@@ -41,7 +42,7 @@ def annotate_split(work: LocalWork) -> dict[str, Any]:
     rows = [0] * len(work.split.entries)
     records = [0] * len(work.split.entries)
     waiting: list[pa.RecordBatch] = []
-    num_waiting = 0
+    num_waiting = waiting_bytes = 0
     clock = time.perf_counter()
 
     def annotate() -> None:
@@ -61,9 +62,10 @@ def annotate_split(work: LocalWork) -> dict[str, Any]:
         records[entry] = seen
         waiting.append(columns)  # files of one row each are annotated together
         num_waiting += columns.num_rows
-        if num_waiting >= work.batch_rows:
+        waiting_bytes += columns.nbytes
+        if num_waiting >= work.batch_rows or waiting_bytes >= BATCH_TEXT_BYTES:  # the readers' limits hold for the sum too
             annotate()
-            num_waiting = 0
+            num_waiting = waiting_bytes = 0
     if waiting:
         annotate()
     schema = fold_schemas(work.stages)

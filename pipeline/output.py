@@ -53,6 +53,11 @@ EDIT_SHARES = ("edit_share", "cut_share")
 """Further columns of corpus and ledger where a stage proposes edits; see `pipeline.edit.Edited`."""
 
 
+OTHER_CODES = "other codes"
+MOST_LANGUAGES = 100
+"""A field of the user's that is taken for the language may hold anything; the summary names so many values."""
+
+
 @dataclass(frozen=True)
 class WriteWork:
     """A shard and all that was found out about its documents."""
@@ -183,24 +188,36 @@ def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequen
         for mask in verdicts.get(key, {}).values():
             left = left & ~mask
         after[key] = left
-    languages = columns["lang"].to_numpy(zero_copy_only=False)
-    by_language = {}
-    for lang in sorted(set(languages.tolist()), key=str):
-        here = languages == lang
+    languages, group = np.unique(_named_languages(columns["lang"]).astype(str), return_inverse=True)
 
-        def total(mask: Mask, here: npt.NDArray[np.bool_] = here) -> list[int]:
-            return [int(n) for n in sizes[here & mask].sum(axis=0)]
+    def totals(mask: Mask, sizes: npt.NDArray[np.int64] = sizes) -> list[list[int]]:
+        """Of each language; one pass, however many there are."""
+        summed = np.zeros((len(languages), 3), np.int64)
+        np.add.at(summed, group[mask], sizes[mask])
+        return [[int(n) for n in row] for row in summed]
 
-        reasons = {reason: total(mask) for found in verdicts.values() for reason, mask in found.items() if (mask & here).any()}
-        by_language[str(lang)] = {
-            "input": total(np.ones(len(here), np.bool_)),
-            "kept": [int(n) for n in kept_sizes[here & ~rejected].sum(axis=0)],
-            "left": {key: total(mask) for key, mask in after.items()},
-            "reasons": reasons,
+    everything, kept = totals(np.ones(columns.num_rows, np.bool_)), totals(~rejected, kept_sizes)
+    lefts = {key: totals(mask) for key, mask in after.items()}
+    reasons = {reason: totals(mask) for found in verdicts.values() for reason, mask in found.items()}
+    by_language = {
+        lang: {
+            "input": everything[i],
+            "kept": kept[i],
+            "left": {key: found[i] for key, found in lefts.items()},
+            "reasons": {reason: found[i] for reason, found in reasons.items() if found[i][0]},
         }
+        for i, lang in enumerate(languages.tolist())
+    }
     source = columns["source"][0].as_py() if columns.num_rows else None
     counts = {"documents": columns.num_rows, "bytes": int(sizes[:, 2].sum()), "source": source, "by_language": by_language}
     return counts | {"edits": _edit_counts(edited.cuts)} if edited else counts
+
+
+def _named_languages(codes: pa.ChunkedArray) -> npt.NDArray[np.object_]:
+    """The code of each row; beyond the `MOST_LANGUAGES` most frequent of the shard, `OTHER_CODES`."""
+    counts = sorted(pc.value_counts(codes).to_pylist(), key=lambda row: (-row["counts"], str(row["values"])))
+    named = pa.array([row["values"] for row in counts[:MOST_LANGUAGES]], pa.string())
+    return np.asarray(pc.if_else(pc.is_in(codes, value_set=named), codes, OTHER_CODES).to_numpy(zero_copy_only=False), object)
 
 
 def _edit_counts(cuts: pa.Table) -> dict[str, list[int]]:

@@ -17,7 +17,7 @@ from pipeline import storage
 from pipeline.config import RunConfig, Source, as_settings
 from pipeline.judge import is_heavy
 from pipeline.manifest import code_identity, file_identity, identity
-from pipeline.readers import pieces
+from pipeline.readers import check_source, pieces
 from pipeline.splits import list_inputs
 from pipeline.storage import FileInfo
 from stages.dedup.stage import DocumentDedup, ExactDedup
@@ -122,6 +122,8 @@ def make_plan(config: RunConfig) -> Plan:
     _check_memory(config)
     inputs = list_inputs(config)
     _check_output(config, inputs)
+    for source, files in inputs:
+        check_source(source, files[:1])
     _check_columns(inputs, config.engine.split_bytes)
     return Plan(config, stages, inputs)
 

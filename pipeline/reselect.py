@@ -6,13 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-import yaml
 
-from configs.errors import ConfigError, RunError
-from configs.loader import load, override, parse_yaml
+from configs.errors import RunError
 from pipeline import storage
-from pipeline.claim import claim, locked, read_record
-from pipeline.config import Engine, RunConfig, as_settings
+from pipeline.claim import claim, config_of, locked, read_record
+from pipeline.config import Engine, as_settings
 from pipeline.engine import InProcess
 from pipeline.manifest import identity
 from pipeline.plan import Plan, check_stages, complete_stages
@@ -29,9 +27,9 @@ def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet:
     if os.path.abspath(run_folder) == os.path.abspath(output_folder):
         raise RunError(f"--output: {output_folder} is the run itself; a selection needs a folder of its own")
     settings, data = _read(run_folder)
-    before = _load(settings, ())
+    before = config_of(run_folder, settings)
     engine = Engine(executor="inprocess", work=data["work"] or storage.join(run_folder, "work"))
-    config = replace(_load(settings, overrides), output=output_folder, engine=engine)
+    config = replace(config_of(run_folder, settings, overrides), output=output_folder, engine=engine)
     stages = complete_stages(config.stages)
     check_stages(stages)
     for old, new in zip(before.stages, stages, strict=True):
@@ -58,12 +56,3 @@ def _read(run_folder: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if data.get("identity") != record["identity"]:
         raise RunError(f"{run_folder}: this run did not get as far as its selection; run `corpus run` first")
     return record["settings"], data
-
-
-def _load(settings: dict[str, Any], overrides: Sequence[str]) -> RunConfig:
-    node = parse_yaml(yaml.safe_dump(settings | {"output": "unset"}, allow_unicode=True), "run.json")
-    for assignment in overrides:
-        if assignment.startswith("engine"):
-            raise ConfigError(f"--set {assignment}: a selection has no engine settings")
-        override(node, assignment)
-    return load(RunConfig, node)

@@ -10,7 +10,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from pipeline.output import MOST_LANGUAGES, OTHER_CODES
 from pipeline.plan import Plan
 
 Sizes = list[int]
@@ -52,7 +54,7 @@ def summarise(
         "reasons": _sorted(total["reasons"]),
         "by_source": {name: _face(tally) for name, tally in sorted(by_source.items())},
         "by_domain": {name: _face(tally) for name, tally in sorted(by_domain.items())},
-        "by_language": {name: _face(tally) for name, tally in sorted(by_language.items())},
+        "by_language": {name: _face(tally) for name, tally in sorted(_most(by_language).items())},
         "read": _read_counts(statistics.get("annotate", ())),
         "stages": _stage_speeds(statistics.get("annotate", ())),
         "phases": {name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()},
@@ -80,6 +82,18 @@ def _add(tally: dict[str, Any], found: Mapping[str, Any]) -> None:
     for key in ("left", "reasons"):
         for name, sizes in found[key].items():
             tally[key][name] = [a + b for a, b in zip(tally[key][name], sizes, strict=True)]
+
+
+def _most(by_language: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The `MOST_LANGUAGES` with most documents; the rest, of which each shard has already summed its own, as `OTHER_CODES`."""
+    names = sorted(by_language.keys() - {OTHER_CODES}, key=lambda name: (-by_language[name]["input"][0], name))
+    most = {name: by_language[name] for name in names[:MOST_LANGUAGES]}
+    rest = [by_language[name] for name in (*names[MOST_LANGUAGES:], OTHER_CODES) if name in by_language]
+    if rest:
+        most[OTHER_CODES] = _tally()
+        for tally in rest:
+            _add(most[OTHER_CODES], tally)
+    return most
 
 
 def _sorted(sizes: Mapping[str, Sizes]) -> dict[str, Sizes]:
@@ -159,14 +173,14 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
             table.add_column(name, justify="right")
         for name, face in summary[key].items():
             shares = [100 * k / max(1, i) for k, i in zip(face["kept"], face["input"], strict=True)]
-            table.add_row(name, f"{face['input'][0]:,}", f"{face['kept'][0]:,}", f"{shares[0]:.1f}", f"{shares[1]:.1f}")
+            table.add_row(Text(name), f"{face['input'][0]:,}", f"{face['kept'][0]:,}", f"{shares[0]:.1f}", f"{shares[1]:.1f}")
         console.print(table)
     table = Table(title="why documents were rejected (a document may have several reasons)", title_justify="left")
     table.add_column("reason")
     for name in ("documents", "% of input", "characters"):
         table.add_column(name, justify="right")
     for reason, (count, characters, _) in summary["reasons"].items():
-        table.add_row(reason, f"{count:,}", f"{100 * count / max(1, documents['input']):.2f}", f"{characters:,}")
+        table.add_row(Text(reason), f"{count:,}", f"{100 * count / max(1, documents['input']):.2f}", f"{characters:,}")
     console.print(table)
     if summary["edits"]:
         table = Table(title="what was cut from kept documents", title_justify="left")
@@ -175,7 +189,7 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
             table.add_column(name, justify="right")
         for rule, (count, characters) in summary["edits"].items():
             share = 100 * characters / max(1, summary["characters"]["kept"])
-            table.add_row(rule, f"{count:,}", f"{characters:,}", f"{share:.3f}")
+            table.add_row(Text(rule), f"{count:,}", f"{characters:,}", f"{share:.3f}")
         console.print(table)
     table = Table(title="waterfall: share of the raw data left after each stage", title_justify="left")
     for name in ("stage", "documents", "% of documents", "% of bytes", ""):
@@ -183,7 +197,7 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
     for row in summary["waterfall"]:
         bar = "█" * round(20 * row["byte_share"])
         percent = (f"{100 * row['document_share']:.2f}", f"{100 * row['byte_share']:.2f}")
-        table.add_row(row["stage"], f"{row['documents']:,}", *percent, bar)
+        table.add_row(Text(row["stage"]), f"{row['documents']:,}", *percent, bar)
     console.print(table)
     peak = summary["peak_memory_bytes"]
     console.print(

@@ -9,7 +9,8 @@ def entries(path: str | None) -> list[str]:
     if path is None:
         return []
     try:
-        lines = find_file(path).read_text(encoding="utf-8").splitlines()
+        text = find_file(path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: a list must be UTF-8 text: {error}") from None
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    lines = (line.strip() for line in text.split("\n"))  # not splitlines: an id may hold U+2028
+    return [line for line in lines if line and not line.startswith("#")]

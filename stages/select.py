@@ -27,7 +27,7 @@ class Select(Stage):
     """
 
     key: ClassVar[str] = "select"
-    reads: ClassVar[tuple[str, ...]] = ("id", "url", "lang", "fault")
+    reads: ClassVar[tuple[str, ...]] = ("id", "url", "lang", "fault", "num_chars")
 
     duplicates: Literal["drop", "keep_with_count"] = "drop"
     """`drop` keeps the survivor of each cluster; `keep_with_count` keeps all and leaves the choice to `cluster_size`."""
@@ -63,10 +63,11 @@ class Select(Stage):
         return pa.array(entries(self.block_urls), pa.string()), _lower(entries(self.block_hosts))
 
     def reasons(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
-        """`language`, `takedown`, `blocked_url` and `blocked_host`. `columns` must hold final ids."""
+        """`empty`, `language`, `takedown`, `blocked_url` and `blocked_host`. `columns` must hold final ids."""
         ids, urls, hosts = self._takedown
         blocked_urls, blocked_hosts = self._blocked
         found = {
+            "empty": np.asarray(pc.and_(pc.equal(columns["num_chars"], 0), pc.is_null(columns["fault"]))),
             "language": self._other_languages(columns),
             "takedown": _is_in(columns["id"], ids) | _is_in(columns["url"], urls) | _on_hosts(columns["url"], hosts),
             "blocked_url": _is_in(columns["url"], blocked_urls),

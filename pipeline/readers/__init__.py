@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pipeline import storage
 from pipeline.config import Source
 from pipeline.readers import python_docs
+from pipeline.readers.check import check_source
 from pipeline.readers.formats import reader_for, reader_of
 from pipeline.readers.inflate import Inflated, inflate, needs_inflating
 from pipeline.readers.piece import Piece, Reader, Rows
@@ -15,6 +16,7 @@ __all__ = [
     "Piece",
     "Reader",
     "Rows",
+    "check_source",
     "inflate",
     "list_source",
     "needs_inflating",

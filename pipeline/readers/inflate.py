@@ -50,6 +50,8 @@ def inflate(file: FileInfo, source: Source, folder: str, target_bytes: int) -> I
     Raises `InputError` if it cannot be opened; a stream that breaks later gives what was read before, and `error`.
     """
     reader = reader_for(source, file)
+    if reader.KIND == plain_text.KIND:
+        plain_text.check_encoding(file.uri, source)
     by_lines = reader.KIND == json_lines.KIND or (
         reader.KIND == plain_text.KIND and source.documents == "line" and plain_text.is_utf8(source)
     )
@@ -102,7 +104,7 @@ class _Stream:
             return
         total = 0
         with storage.open_input(self._file.uri) as raw:
-            stream = self._opened(raw)
+            stream = opened(raw, self._codec)
             try:
                 while block := stream.read(BLOCK_BYTES):
                     total += len(block)
@@ -120,15 +122,11 @@ class _Stream:
         if self.fault == "truncated_file":
             yield from self._last_bytes(total)
 
-    def _opened(self, raw: pa.NativeFile) -> Any:
-        # Arrow 26 takes an empty bzip2 stream for the end of the file and drops what follows, without an error.
-        return bz2.open(raw) if self._codec == "bz2" else pa.CompressedInputStream(raw, self._codec)
-
     def _last_bytes(self, given: int) -> Iterator[bytes]:
         """What is readable of the block that failed: a failing read drops it whole, so it is read again byte by byte."""
         last = bytearray()
         with storage.open_input(self._file.uri) as raw:
-            stream = self._opened(raw)
+            stream = opened(raw, self._codec)
             try:
                 while given:
                     given -= len(stream.read(min(given, BLOCK_BYTES)))
@@ -136,6 +134,12 @@ class _Stream:
                     last += byte
             except (OSError, EOFError, pa.ArrowException):
                 yield bytes(last)
+
+
+def opened(raw: pa.NativeFile, codec: str | None) -> Any:
+    """A file that reads what is compressed in `raw`."""
+    # Arrow 26 takes an empty bzip2 stream for the end of the file and drops what follows, without an error.
+    return bz2.open(raw) if codec == "bz2" else pa.CompressedInputStream(raw, codec)
 
 
 def _fill(shard: BinaryIO, stream: _Stream, target_bytes: int | None) -> tuple[int, int]:

@@ -35,16 +35,17 @@ def read(piece: Piece, source: Source, batch_rows: int) -> Iterator[Rows]:
     rows = RowBuilder(piece, source, batch_rows)
     limit_bytes = record_limit(source)
     records = 0
-    for _, line, too_long in lines(piece, limit_bytes):
-        records += 1
+    for _, line, too_long, num_lines in lines(piece, limit_bytes, join_blank=True):
+        records += num_lines
+        if not too_long and (not line or line.isspace()):
+            continue
         if too_long:
             rows.fault(records, "record_too_large", f"more than {limit_bytes} bytes, twice max_document_bytes and 1 MiB", line)
         else:
             try:
                 fields = orjson.loads(line)
             except orjson.JSONDecodeError as error:
-                if line and not line.isspace():
-                    rows.fault(records, *_why_not_json(line, error), line)
+                rows.fault(records, *_why_not_json(line, error), line)
             else:
                 _add(rows, records, fields, line, source)
         if rows.full:

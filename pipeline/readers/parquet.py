@@ -4,7 +4,8 @@ Parquet cannot be entered in the middle of a row group, so a piece decodes the r
 group cut into n pieces costs (n + 1) / 2 times its decoding. Write row groups of at most `engine.split_bytes` to avoid that.
 
 All columns but text, id, url and lang go into `meta` as JSON. Dates and times are written as Arrow prints them, binary values as
-UTF-8 where they are that, else as hexadecimal digits.
+UTF-8 where they are that, else as hexadecimal digits; so are strings that are not UTF-8. In an id, a URL or a language these are a
+fault of the row, as is a value that Python cannot hold.
 
 Speed, one core: 170 MB/s of Chinese and English text.
 """
@@ -12,7 +13,7 @@ Speed, one core: 170 MB/s of Chinese and English text.
 import difflib
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -54,7 +55,7 @@ def pieces(file: FileInfo, source: Source, target_bytes: int) -> list[Piece]:
 
 
 def read(piece: Piece, source: Source, batch_rows: int) -> Iterator[Rows]:
-    """Rows of a row range. Faults: no_text (null), invalid_utf8, document_too_large. Raises `InputError`."""
+    """Rows of a row range. Faults: no_text (null), invalid_utf8, bad_meta, document_too_large. Raises `InputError`."""
     rows = RowBuilder(piece, source, batch_rows)
     records = 0
     with storage.open_input(piece.uri) as raw, storage.input_errors(piece.uri):
@@ -67,7 +68,7 @@ def read(piece: Piece, source: Source, batch_rows: int) -> Iterator[Rows]:
             first = max(piece.start - position, 0)
             wanted = batch.slice(first, max(piece.end - position - first, 0))
             position += batch.num_rows
-            for fields in _as_rows(wanted, piece, source):
+            for fields in _as_rows(wanted, source):
                 records += 1
                 _add(rows, records, fields, source)
                 if rows.full:
@@ -96,6 +97,10 @@ def _check_text_column(uri: str, schema: Any, source: Source) -> None:
         near = difflib.get_close_matches(source.text_key, names, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else "; set text_key"
         raise InputError(f"{uri}: no column '{source.text_key}'; the columns are {', '.join(names)}{hint}")
+    for setting in ("text_key", "id_key", "url_key", "lang_key"):
+        key = getattr(source, setting)
+        if names.count(key) > 1:
+            raise InputError(f"{uri}: {names.count(key)} columns are called '{key}'; rename all but one, or set {setting}")
     kind = schema.field(source.text_key).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (_is_text(kind) or _is_binary(kind)):
@@ -110,7 +115,7 @@ def _is_binary(kind: Any) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
-def _as_rows(batch: Any, piece: Piece, source: Source) -> Iterator[dict[str, Any]]:
+def _as_rows(batch: Any, source: Source) -> Iterator[dict[str, Any]]:
     """Rows as dictionaries in the order of the columns; the text as bytes, because nobody has checked that it is UTF-8."""
     columns = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -118,16 +123,60 @@ def _as_rows(batch: Any, piece: Piece, source: Source) -> Iterator[dict[str, Any
             column = column.dictionary_decode()  # noqa: PLW2901  the same column, plainer
         if name == source.text_key:
             columns[name] = column.cast(pa.large_binary()).to_pylist()
-        elif pa.types.is_temporal(column.type):
-            columns[name] = column.cast(pa.string()).to_pylist()
         else:
-            try:
-                columns[name] = column.to_pylist()
-            except (UnicodeDecodeError, ValueError, OverflowError) as error:
-                raise InputError(f"{piece.uri}: column '{name}' cannot be converted: {error}; drop or mend it") from error
+            columns[name] = _values(column, is_key=name in (source.id_key, source.url_key, source.lang_key))
     names = list(columns)
     for values in zip(*columns.values(), strict=True):
         yield dict(zip(names, values, strict=True))
+
+
+class _Unreadable(NamedTuple):
+    """Stands for a value that makes its row a fault."""
+
+    fault: str
+    detail: str
+
+
+_CONVERSION_ERRORS = (ValueError, OverflowError, NotImplementedError, pa.ArrowException)
+
+
+def _values(column: Any, *, is_key: bool) -> list[Any]:
+    """A column as Python values; one by one only where the column as a whole cannot be converted."""
+    kind = _with_times_as_text(column.type)
+    try:
+        return list((column if kind == column.type else column.cast(kind)).to_pylist())
+    except _CONVERSION_ERRORS:
+        if _is_text(column.type):
+            return [_decoded(data, is_key=is_key) for data in column.cast(pa.large_binary()).to_pylist()]
+        return [_value(scalar) for scalar in column]
+
+
+def _with_times_as_text(kind: Any) -> Any:
+    """The type with strings for dates, times and durations, at any depth: nanoseconds and far years are none of Python's."""
+    if pa.types.is_temporal(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_with_times_as_text(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_with_times_as_text(kind.key_type), _with_times_as_text(kind.item_type))
+    for is_list, list_of in ((pa.types.is_list, pa.list_), (pa.types.is_large_list, pa.large_list)):
+        if is_list(kind):
+            return list_of(kind.value_field.with_type(_with_times_as_text(kind.value_type)))
+    return kind
+
+
+def _decoded(data: bytes | None, *, is_key: bool) -> Any:
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError as error:
+        return _Unreadable("invalid_utf8", f"byte {error.start + 1}: {error.reason}") if is_key else data
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except _CONVERSION_ERRORS as error:
+        return _Unreadable("bad_meta", f"cannot be converted: {error}")
 
 
 def _add(rows: RowBuilder, record: int, fields: dict[str, Any], source: Source) -> None:
@@ -135,6 +184,10 @@ def _add(rows: RowBuilder, record: int, fields: dict[str, Any], source: Source) 
     own_id = _taken(fields, source.id_key, (str, int))
     url = _taken(fields, source.url_key, (str,))
     lang = _taken(fields, source.lang_key, (str,))
+    for name, value in fields.items():
+        if type(value) is _Unreadable:
+            rows.fault(record, value.fault, f"column '{name}': {value.detail}", data or b"", id=own_id, url=url)
+            return
     if data is None:
         rows.fault(record, "no_text", f"column '{source.text_key}' is null", b"", id=own_id, url=url)
         return

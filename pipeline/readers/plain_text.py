@@ -29,19 +29,19 @@ DETECTION_BYTES = 65_536
 
 def pieces(file: FileInfo, source: Source, target_bytes: int) -> list[Piece]:
     """Byte ranges of lines or blocks in UTF-8, else the whole file. Raises `InputError` for an unknown encoding."""
-    _check_encoding(file.uri, source)
+    check_encoding(file.uri, source)
     if source.documents != "file" and is_utf8(source):
         return byte_ranges(file, KIND, target_bytes)
     return [Piece(file.uri, file.relative, KIND, 0, file.size, file.size, first_record=1)] if file.size else []
 
 
 def is_utf8(source: Source) -> bool:
-    """Whether the source says that its text is UTF-8. Raises `LookupError` for an unknown encoding."""
+    """Whether the source says that its text is UTF-8. `check_encoding` comes first."""
     return source.encoding != "auto" and codecs.lookup(source.encoding).name == "utf-8"
 
 
 def read(piece: Piece, source: Source, batch_rows: int) -> Iterator[Rows]:
-    """Rows of a file or byte range. Faults: invalid_utf8, invalid_encoding, record_too_large, document_too_large.
+    """Rows of a file or byte range. Faults: invalid_utf8, invalid_encoding, invalid_unicode, record_too_large, document_too_large.
 
     Raises `InputError`.
     """
@@ -49,11 +49,7 @@ def read(piece: Piece, source: Source, batch_rows: int) -> Iterator[Rows]:
     documents = _Documents(RowBuilder(piece, source, batch_rows), encoding, record_limit(source))
     if source.documents == "file":
         return _read_file(piece, documents)
-    if "\na".encode(encoding) != b"\na":
-        raise InputError(
-            f"{piece.uri}: lines of {encoding} text cannot be found by their bytes; convert it (iconv -f {encoding} -t utf-8), "
-            "or use documents: file"
-        )
+    _check_lines(piece.uri, encoding)
     return _read_lines(piece, documents) if source.documents == "line" else _read_blocks(piece, documents)
 
 
@@ -68,9 +64,15 @@ class _Documents:
     def add(self, record: int, data: bytes) -> None:
         try:
             text = data.decode(self.encoding)
+            if self.encoding != "utf-8":
+                text.encode()  # utf-7 and the escapes decode to halves of surrogate pairs without a word
         except UnicodeDecodeError as error:
             fault = "invalid_utf8" if self.encoding == "utf-8" else "invalid_encoding"
             self.rows.fault(record, fault, f"byte {error.start + 1} is not {self.encoding}: {error.reason}", data)
+        except UnicodeEncodeError as error:
+            self.rows.fault(record, "invalid_unicode", f"half of a surrogate pair: character {error.start + 1} of the text", data)
+        except UnicodeError as error:  # punycode and idna tell no byte
+            self.rows.fault(record, "invalid_encoding", f"not {self.encoding}: {error}", data)
         else:
             self.rows.document(record, text, len(data) if self.encoding == "utf-8" else 4 * len(text))
 
@@ -90,8 +92,8 @@ def _read_file(piece: Piece, documents: _Documents) -> Iterator[Rows]:
 
 def _read_lines(piece: Piece, documents: _Documents) -> Iterator[Rows]:
     records = 0
-    for _, line, too_long in lines(piece, documents.limit_bytes):
-        records += 1
+    for _, line, too_long, num_lines in lines(piece, documents.limit_bytes, join_blank=True):
+        records += num_lines
         if too_long:
             documents.too_large(records, line)
         elif line and not line.isspace():
@@ -106,7 +108,7 @@ def _read_blocks(piece: Piece, documents: _Documents) -> Iterator[Rows]:
     block = _Block()
     number = records = 0
     outside = piece.start > 0  # before the range's first blank line
-    for offset, line, too_long in lines(piece, documents.limit_bytes, until_bytes=1 << 62):
+    for offset, line, too_long, _ in lines(piece, documents.limit_bytes, until_bytes=1 << 62):
         in_range = offset < piece.end
         if outside and not in_range:
             break
@@ -151,12 +153,25 @@ class _Block:
         self._lines, self._bytes = [], 0
 
 
-def _check_encoding(uri: str, source: Source) -> None:
+def check_encoding(uri: str, source: Source) -> None:
+    """Raises `InputError` for an encoding that Python does not know, or whose lines cannot be found."""
+    if source.encoding == "auto":
+        return
     try:
-        if source.encoding != "auto":
-            "".encode(source.encoding)
-    except LookupError:
-        raise InputError(f"{uri}: unknown encoding '{source.encoding}'; name a text codec of Python, as gb18030 or big5") from None
+        "a".encode(source.encoding)
+        name = codecs.lookup(source.encoding).name
+    except (LookupError, ValueError):  # 'undefined' and names with NUL
+        raise InputError(f"{uri}: unknown encoding {source.encoding!r}; name a text codec of Python, as gb18030 or big5") from None
+    if source.documents != "file":
+        _check_lines(uri, name)
+
+
+def _check_lines(uri: str, encoding: str) -> None:
+    if "\na".encode(encoding) != b"\na":
+        raise InputError(
+            f"{uri}: lines of {encoding} text cannot be found by their bytes; convert it (iconv -f {encoding} -t utf-8), "
+            "or use documents: file"
+        )
 
 
 def _encoding(piece: Piece, source: Source) -> str:

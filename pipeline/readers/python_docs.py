@@ -32,7 +32,8 @@ def list_files(source: Source) -> list[FileInfo]:
 
     Raises `InputError` if the file is missing or pins nothing that is installed.
     """
-    constraints = Path(source.path) / "constraints.txt" if Path(source.path).is_dir() else Path(source.path)
+    path = Path(storage.local_path(source.path))
+    constraints = path / "constraints.txt" if path.is_dir() else path
     pins = _pins(storage.read_bytes(str(constraints)).decode(errors="replace"))
     found: dict[str, FileInfo] = {}
     for name, version in sorted(pins.items()):

@@ -142,3 +142,68 @@ def test_a_file_that_is_not_utf8_is_an_error_and_no_traceback(tmp_path: Path) ->
 )
 def test_sizes_are_written_with_units(text: str, size: int | None) -> None:
     assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[("count", value) for value in ("010", "1:30", "!!int abc", "9" * 5000, "9" * 400 + "GB")],
+        *[("low", value) for value in (".NaN", ".nan", "1:30.5", "!!float abc", "1e999")],
+    ],
+)
+def test_what_yaml_takes_for_a_number_and_we_do_not_is_an_error_with_its_line(key: str, value: str) -> None:
+    message = error(f"name: a\n{key}: {value}")
+    assert message.startswith(f"run.yaml:2: {key}: got '{value.rpartition(' ')[2][:80]}")
+    assert "wanted a " in message
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize("spelling", [".inf", ".Inf", ".INF", "+.INF"])
+def test_infinity_is_read_in_all_its_spellings(spelling: str) -> None:
+    assert loaded(f"name: a\nhigh: {spelling}").high == float("inf")
+    assert loaded(f"name: a\nlow: -{spelling.removeprefix('+')}").low == float("-inf")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: a\ncount: \x01", "run.yaml:2: the character U+0001 may not stand in YAML; delete it"),
+        ("name: a\n? [x]\n: 1", "run.yaml:2: got a list for a key, wanted a word"),
+        ("name: a\ninner: {[x]: 1}", "run.yaml:2: got a list for a key, wanted a word"),
+        ("name: a\nlimits: {{x: 1}: 1}", "run.yaml:2: got a mapping for a key, wanted a word"),
+        ("name: " + "[" * 3000, "run.yaml: not valid YAML: lists or mappings are nested too deeply"),
+        ("name: &a [*a]", "run.yaml:1: the alias of a value stands within that value"),
+    ],
+)
+def test_strange_yaml_is_an_error_and_no_traceback(text: str, message: str) -> None:
+    assert error(text) == message
+
+
+def test_aliases_of_aliases_do_not_fill_the_memory() -> None:
+    laughs = "\n".join(f"k{i}: &k{i} [{', '.join([f'*k{i - 1}' if i else 'x'] * 10)}]" for i in range(9))
+    assert "aliases make more than 100000 values" in error(laughs)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("name=\x01", "--set name=\x01: the character U+0001 may not stand in YAML; delete it"),
+        ("steps.².size=1", "--set steps.².size=1: no item '²' in the list"),
+        ("steps.٠.size=1", "--set steps.٠.size=1: no item '٠' in the list"),
+        (f"steps.{'9' * 5000}=1", "the list has 1 items, counted from 0"),
+        ("steps={[x]: 1}", "--set steps={[x]: 1}: got a list for a key, wanted a word"),
+    ],
+)
+def test_a_strange_override_is_an_error_and_no_traceback(assignment: str, message: str) -> None:
+    assert message in error("name: a\nsteps: [other]", assignment)
+
+
+def test_an_override_of_an_anchor_leaves_its_aliases() -> None:
+    text = "name: a\nsteps:\n- inner: &shared {share: 0.1}\n- other\n- inner: *shared"
+    steps = loaded(text, "steps.0.inner.share=0.9").steps
+    assert steps == (Inner(share=0.9), Other(), Inner(share=0.1))
+
+
+def test_an_override_reaches_an_item_written_as_a_word() -> None:
+    assert loaded("name: a\nsteps: [inner, other]", "steps.other.size=2MB").steps == (Inner(), Other(size=2_000_000))
+    assert loaded("name: a\nsteps: [inner, other]", "steps.other={size: 3}").steps == (Inner(), Other(size=3))

@@ -89,6 +89,7 @@ def test_short_and_empty_texts_do_not_collapse_into_one(make_config: Maker) -> N
     assert {i: row["duplicate_of"] for i, row in ledger(folder).items()} == {
         "0": None, "1": None, "2": None, "3": None, "4": None, "5": "0",
     }  # fmt: skip
+    assert [i for i, row in ledger(folder).items() if row["reasons"] == ["empty"]] == ["2"]
 
 
 def corpus_of_many(seed: int = 3) -> dict[str, list[dict[str, Any]]]:

@@ -1,9 +1,19 @@
 """From files to splits: what makes them different, and how records are counted across them."""
 
+import json
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
 from pipeline.config import Source
+from pipeline.local import LocalWork, annotate_split
+from pipeline.readers import list_source, pieces
 from pipeline.readers.piece import Piece
-from pipeline.splits import ENTRY_BYTES, BadFile, OpenWork, pack, record_bases
+from pipeline.splits import ENTRY_BYTES, BadFile, OpenWork, Split, pack, record_bases
 from pipeline.storage import FileInfo
+from stages.batch import Batch
+from stages.measure import Measure
 
 SOURCE = Source(name="a", path="unused")
 
@@ -51,3 +61,31 @@ def test_records_count_on_across_splits_of_a_file_unless_the_piece_knows_its_fir
     pieces = [piece(0, 80, 1), piece(80, 80), piece(160, 80), piece(240, 80, first_record=31)]
     splits = pack({"key": work}, {"key": {"entries": [[p.as_json() for p in pieces]]}})
     assert record_bases(splits, [{"records": [n]} for n in (10, 7, 13, 5)]) == [[0], [10], [17], [0]]
+
+
+class Sizes(Measure):
+    """Notes how many rows it is given at once."""
+
+    seen: ClassVar[list[int]] = []
+
+    def annotate(self, batch: Batch) -> Batch:
+        self.seen.append(len(batch))
+        return super().annotate(batch)
+
+
+@pytest.mark.parametrize(
+    ("batch_rows", "num_chars", "sizes"),
+    [(4, 10, [4, 4, 2]), (1, 10, [1] * 10), (100, 10, [10]), (100, 3 << 20, [6, 4])],
+)
+def test_files_of_one_row_are_annotated_together_within_the_limits_of_a_batch(
+    tmp_path: Path, batch_rows: int, num_chars: int, sizes: list[int]
+) -> None:
+    for i in range(10):
+        (tmp_path / f"{i}.jsonl").write_text(json.dumps({"text": str(i) * num_chars}) + "\n\n", encoding="utf-8")
+    source = Source(name="a", path=str(tmp_path / "*.jsonl"))
+    entries = tuple(piece for file in list_source(source) for piece in pieces(file, source, 1 << 30))
+    Sizes.seen.clear()
+    done = annotate_split(LocalWork(Split(source, entries, 1, "x"), (Sizes(),), batch_rows, str(tmp_path / "shard.arrow")))
+    assert [size for size in Sizes.seen if size] == sizes  # a reader ends with an empty batch
+    assert done["rows"] == [1] * 10
+    assert done["documents"] == 10

@@ -1,3 +1,4 @@
+import errno
 import http.server
 import os
 import threading
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.errors import ConfigError, InputError
+from configs.errors import ConfigError, InputError, RunError
 from pipeline import storage
 from tests.pipeline.readers.reading import brief, read_all, source_of
 
@@ -294,3 +295,113 @@ def test_a_file_without_permission_is_an_input_error(tmp_path: Path) -> None:
     path.touch(mode=0)
     with pytest.raises(InputError, match="may not be read"):
         storage.open_input(str(path))
+
+
+def test_file_uris_and_home_folders_name_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", filled(tmp_path, "a b/x%20y.txt"))
+    names = ["~/a b", f"{tmp_path}/a b", f"file://{tmp_path}/a%20b", f"file://localhost{tmp_path}/a%20b", f"FILE://{tmp_path}/a%20b"]
+    assert {storage.local_path(name) for name in names} == {f"{tmp_path}/a b"}
+    assert all(storage.is_local(name) and relatives(name) == ["x%20y.txt"] for name in names)
+    assert {storage.local_path(storage.join(name, "x%20y.txt")) for name in names} == {f"{tmp_path}/a b/x%20y.txt"}
+    storage.make_folder("~/out")
+    storage.write_bytes("~/out/z", b"1")
+    assert (tmp_path / "out/z").read_bytes() == b"1"
+
+
+def test_a_file_uri_with_two_slashes_is_told_so() -> None:
+    with pytest.raises(ConfigError, match=r"names the host 'data'; wanted file:///a\.txt, with three slashes"):
+        storage.list_files("file://data/a.txt")
+
+
+@pytest.mark.parametrize("path", ["", " ", "a\0b", "a\udcff"])
+def test_an_impossible_path_is_an_error_for_inputs_and_outputs(path: str) -> None:
+    for function in (storage.list_files, storage.exists):
+        with pytest.raises(ConfigError, match="the path"):
+            function(path)
+    with pytest.raises(RunError, match="the path"):
+        storage.make_folder(path)
+    with pytest.raises(RunError, match="the path"):
+        storage.write_bytes(path, b"")
+
+
+def test_a_name_that_is_not_utf8_is_named_unless_a_glob_leaves_it_out(tmp_path: Path) -> None:
+    filled(tmp_path, "a.jsonl")
+    (tmp_path / os.fsdecode("中文.txt".encode("gbk"))).write_text("x")
+    for path in (str(tmp_path), f"{tmp_path}/*.txt", f"{tmp_path}/**"):
+        with pytest.raises(InputError, match=r"the file name b'\\xd6\\xd0\\xce\\xc4\.txt' is not UTF-8, which is '中文\.txt' in gb18030"):
+            storage.list_files(path)
+    assert relatives(f"{tmp_path}/*.jsonl") == ["a.jsonl"]
+    assert len(storage.list_names(str(tmp_path))) == 2
+    with pytest.raises(InputError, match=r"did you mean 'a\.jsonl'"):
+        storage.list_files(f"{tmp_path}/b.jsonl")
+
+
+@pytest.mark.parametrize("glob", ["*[z-a]*", "[!]"])
+def test_a_broken_glob_is_an_input_error(tmp_path: Path, glob: str) -> None:
+    with pytest.raises(InputError, match="not a glob"):
+        storage.list_files(f"{filled(tmp_path, 'a')}/{glob}")
+
+
+def test_linked_folders_are_listed_once_under_their_own_name_first(tmp_path: Path) -> None:
+    filled(tmp_path, "d/z/a.txt", "d/z/y/b.txt", "other/c.txt", "other/e/f.txt")
+    folder = tmp_path / "d"
+    (folder / "loop").symlink_to(".")
+    (folder / "z/up").symlink_to("..")
+    (folder / "again").symlink_to("z")
+    (folder / "in").symlink_to(tmp_path / "other")
+    (folder / "in2").symlink_to(tmp_path / "other")
+    (folder / "self").symlink_to("self")
+    (folder / "gone").symlink_to("nothing")
+    (folder / "file.txt").symlink_to("z/a.txt")
+    assert relatives(str(folder)) == ["file.txt", "in/c.txt", "in/e/f.txt", "z/a.txt", "z/y/b.txt"]
+    assert relatives(f"{folder}/**/*.txt") == relatives(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x" * 300, "the name is too long for the file system"),
+        ("file/below", "a part of the path is a file, wanted a folder|there is a file of this name"),
+        ("folder", "there is a folder of this name, wanted a file"),
+    ],
+)
+def test_what_cannot_be_written_is_a_run_error_with_the_path(tmp_path: Path, name: str, message: str) -> None:
+    filled(tmp_path, "file", "folder/in")
+    with pytest.raises(RunError, match=f"^{tmp_path}/{name}: ({message})"):
+        storage.write_bytes(f"{tmp_path}/{name}", b"x")
+    assert storage.list_names(str(tmp_path)) == {"file", "folder"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_folder_that_cannot_be_made_is_a_run_error(tmp_path: Path) -> None:
+    filled(tmp_path, "file")
+    for name in ("file", "file/below", "x" * 300):
+        with pytest.raises(RunError, match=f"^{tmp_path}/{name}: "):
+            storage.make_folder(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, "the disk is full; what is done is kept: free some space"),
+        (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EROFS, "the disk is mounted read-only"),
+        (errno.EACCES, "may not be written; check the permissions"),
+    ],
+)
+def test_a_disk_that_refuses_is_a_run_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    for write in (storage.make_folder, lambda uri: storage.write_bytes(uri, b"x")):
+        with pytest.raises(RunError, match=f"^{tmp_path}/a: {message}"):
+            write(f"{tmp_path}/a")
+
+
+def test_a_disk_that_fills_up_while_a_file_is_written_is_a_run_error(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="the disk is full"), storage.committed(f"{tmp_path}/a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(PermissionError), storage.committed(f"{tmp_path}/a"):
+        raise PermissionError(errno.EACCES, "of what the block reads")
+    assert not list(tmp_path.iterdir())

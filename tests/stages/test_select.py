@@ -11,6 +11,8 @@ from stages.select import Select
 COLUMNS = pa.table(
     {
         "id": ["1", "2", "3", "4", "5"],
+        "num_chars": [10] * 5,
+        "fault": pa.nulls(5, pa.string()),
         "url": pa.array(
             ["https://a.example.com/x", "http://b.a.example.com", "https://nota.example.com/x", None, "http://[broken"], pa.string()
         ),
@@ -43,7 +45,7 @@ def test_no_list_takes_nothing_down() -> None:
 
 def test_languages_that_are_not_asked_for_have_a_reason_and_unreadable_rows_have_theirs() -> None:
     columns = COLUMNS.append_column("lang", pa.array(["zh-hans", "en", "other", None, "zh"]))
-    columns = columns.append_column("fault", pa.array([None, None, None, "bad_json", None], pa.string()))
+    columns = columns.drop_columns("fault").append_column("fault", pa.array([None, None, None, "bad_json", None], pa.string()))
     assert Select(languages=("zh",)).reasons(columns)["language"].tolist() == [False, True, True, False, False]
     assert Select(languages=("zh-hans",)).reasons(columns)["language"].tolist() == [False, True, True, False, True]
     assert Select().reasons(columns) == {}
@@ -80,3 +82,23 @@ def test_a_url_may_be_taken_down_and_blocked(tmp_path: Path) -> None:
     (tmp_path / "urls.txt").write_text("https://a.example.com/x", encoding="utf-8")
     found = Select(takedown_urls=str(tmp_path / "urls.txt"), block_urls=str(tmp_path / "urls.txt")).reasons(COLUMNS)
     assert list(found) == ["takedown", "blocked_url"]
+
+
+@pytest.mark.parametrize("listed", ["\ufeff2\n", "2\r\n", "\ufeff# comment\r\n2"])
+def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_an_entry(tmp_path: Path, listed: str) -> None:
+    (tmp_path / "list.txt").write_bytes(listed.encode())
+    assert Select(takedown_ids=str(tmp_path / "list.txt")).reasons(COLUMNS)["takedown"].tolist() == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u0085", "\x0b"])
+def test_an_id_may_hold_what_python_takes_for_a_line_end(tmp_path: Path, separator: str) -> None:
+    (tmp_path / "list.txt").write_bytes(f"1{separator}2\n".encode())
+    columns = COLUMNS.set_column(0, "id", pa.array(["1", "2", "3", "4", f"1{separator}2"]))
+    assert Select(takedown_ids=str(tmp_path / "list.txt")).reasons(columns)["takedown"].tolist() == [False] * 4 + [True]
+
+
+def test_a_document_without_text_has_the_reason_empty_unless_it_has_a_fault() -> None:
+    columns = COLUMNS.set_column(1, "num_chars", pa.array([0, 0, 1, 10, 10]))
+    faults = pa.array([None, "bad_json", None, None, None], pa.string())
+    columns = columns.set_column(columns.column_names.index("fault"), "fault", faults)
+    assert Select().reasons(columns)["empty"].tolist() == [True, False, False, False, False]

@@ -1,4 +1,6 @@
 import json
+import tempfile
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -222,3 +224,33 @@ def test_real_reviews_are_read_whole_from_zstd(tmp_path: Path) -> None:
     assert not any(row["fault"] for row in rows)
     assert {row["path"] for row in rows} == {"reviews_zh.jsonl.zst"}
     assert storage.list_names(str(tmp_path / "reviews_zh.jsonl.zst")) == {f"{index:06d}.raw" for index in range(7)}
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \t\n"])
+def test_runs_of_blank_lines_are_counted_and_passed_over_quickly(tmp_path: Path, blank: bytes) -> None:
+    count = (20 << 20) // len(blank)
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "a"}\n' + blank * count + b'{"text": "b"}\n' + b"\n" * 5 + b'{"text": "c"}')
+    started = time.process_time()
+    rows = read_all(source_of(tmp_path), target_bytes=32 << 20)
+    assert brief(rows) == [(1, "a"), (count + 2, "b"), (count + 8, "c")]
+    assert time.process_time() - started < 3  # one by one: 16 s for 21 million lines
+
+
+@given(
+    parts=st.lists(st.sampled_from([b"\n" * 90, b" " * 50, b"\r\n", b'{"text": "a"}\n', b"x", b"\n"]), max_size=12),
+    chunk_bytes=st.integers(1, 120),
+    target_bytes=st.integers(1, 400),
+)
+def test_joined_blank_lines_leave_the_same_rows(parts: list[bytes], chunk_bytes: int, target_bytes: int) -> None:
+    data = b"".join(parts)
+    wanted = [(n, line) for n, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        (Path(folder) / "a.jsonl").write_bytes(data)
+        patch.setattr(storage, "chunk_bytes", lambda _: chunk_bytes)
+        rows = read_all(source_of(folder), target_bytes=target_bytes)
+    assert [row["record"] for row in rows] == [number for number, _ in wanted]
+
+
+def test_a_line_of_spaces_that_is_too_long_is_still_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b" " * (2 << 20) + b"x\n" + b'{"text": "b"}\n')
+    assert brief(read_all(source_of(tmp_path, max_document_bytes=1000), target_bytes=9 << 20)) == [(1, "<record_too_large>"), (2, "b")]

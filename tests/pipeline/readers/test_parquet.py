@@ -61,12 +61,6 @@ def test_text_that_is_not_utf8_is_a_fault_of_its_row(tmp_path: Path) -> None:
         assert rows[1]["raw"] == b"\xff\xfe"
 
 
-def test_another_column_that_is_not_utf8_is_an_input_error_that_names_it(tmp_path: Path) -> None:
-    lying = pa.StringArray.from_buffers(1, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff"))
-    with pytest.raises(InputError, match="column 'note' cannot be converted"):
-        read_all(source_of(written(tmp_path, {"text": ["a"], "note": lying})))
-
-
 def test_too_large_texts_are_faults(tmp_path: Path) -> None:
     rows = read_all(source_of(written(tmp_path, {"text": ["x" * 10, "x" * 11]}), max_document_bytes=10))
     assert [row["fault"] for row in rows] == [None, "document_too_large"]
@@ -119,3 +113,53 @@ def test_any_split_gives_every_row_once(
     pieces = pieces_of(source, target_bytes=target_bytes)
     assert [piece.first_record for piece in pieces] == [piece.start + 1 for piece in pieces]
     assert brief(read_pieces(pieces, source, batch_rows)) == [(number + 1, text) for number, text in enumerate(texts)]
+
+
+def lying_strings(*values: bytes) -> pa.Array:
+    """A string column whose bytes nobody has checked."""
+    data = pa.array(values, pa.binary())
+    return pa.StringArray.from_buffers(len(values), data.buffers()[1], data.buffers()[2])
+
+
+@pytest.mark.parametrize("name", ["text", "id", "url"])
+def test_two_columns_of_a_name_that_is_used_are_an_input_error(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.parquet"
+    names = ["text", "id", "url", name]
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"])] * 4, names), path)
+    with pytest.raises(InputError, match=f"2 columns are called '{name}'; rename all but one, or set {name}_key"):
+        pieces_of(source_of(path))
+
+
+def test_nested_times_of_any_range_are_written_as_text(tmp_path: Path) -> None:
+    nanoseconds = pa.array([1, None], pa.timestamp("ns"))
+    columns = {
+        "text": ["a", "b"],
+        "struct": pa.StructArray.from_arrays([nanoseconds], ["at"]),
+        "list": pa.array([[1], []], pa.list_(pa.timestamp("ns"))),
+        "far": pa.array([1 << 50, 0], pa.timestamp("s")),
+    }
+    rows = read_all(source_of(written(tmp_path, columns)))
+    assert [row["text"] for row in rows] == ["a", "b"]
+    first, second = (json.loads(row["meta"]) for row in rows)
+    assert first["struct"] == {"at": "1970-01-01 00:00:00.000000001"}
+    assert first["list"] == ["1970-01-01 00:00:00.000000001"]
+    assert (second["struct"], second["list"], second["far"]) == ({"at": None}, [], "1970-01-01 00:00:00.000")
+
+
+def test_an_id_that_is_not_utf8_is_one_faulty_row(tmp_path: Path) -> None:
+    columns = {"text": ["a", "b", "c"], "id": lying_strings(b"1", b"\xff", b"3")}
+    rows = read_all(source_of(written(tmp_path, columns)))
+    assert brief(rows) == [(1, "a"), (2, "<invalid_utf8>"), (3, "c")]
+    assert [row["id"] for row in rows] == ["1", None, "3"]
+    assert rows[1]["fault_detail"] == "column 'id': byte 1: invalid start byte"
+
+
+def test_another_column_that_is_not_utf8_is_written_as_digits(tmp_path: Path) -> None:
+    columns = {"text": ["a", "b"], "note": lying_strings(b"x", b"\xff")}
+    rows = read_all(source_of(written(tmp_path, columns)))
+    assert [json.loads(row["meta"]) for row in rows] == [{"note": "x"}, {"note": "ff"}]
+
+
+def test_a_nested_value_that_cannot_be_converted_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    columns = {"text": ["a", "b"], "nested": pa.StructArray.from_arrays([lying_strings(b"x", b"\xff")], ["note"])}
+    assert brief(read_all(source_of(written(tmp_path, columns)))) == [(1, "a"), (2, "<bad_meta>")]

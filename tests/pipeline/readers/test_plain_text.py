@@ -1,4 +1,5 @@
 import codecs
+import gzip
 from pathlib import Path
 from typing import Literal
 
@@ -116,3 +117,16 @@ def test_a_name_that_does_not_tell_the_format_is_an_input_error(tmp_path: Path) 
     with pytest.raises(InputError, match=r"a\.xyz: the name does not tell the format"):
         read_all(source_of(path))
     assert brief(read_all(source_of(path, format="text"))) == [(1, "a")]
+
+
+@pytest.mark.parametrize(("encoding", "data"), [("raw_unicode_escape", rb"\ud800"), ("utf-7", b"+2AA-")])
+def test_half_of_a_surrogate_pair_is_a_fault(tmp_path: Path, encoding: str, data: bytes) -> None:
+    (tmp_path / "a.txt").write_bytes(data + b"\nb\n")
+    assert brief(read_all(source_of(tmp_path, encoding=encoding, documents="line"))) == [(1, "<invalid_unicode>"), (2, "b")]
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "gb\0", "klingon"])
+def test_an_unknown_encoding_of_a_compressed_file_is_an_input_error(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"a\n"))
+    with pytest.raises(InputError, match="unknown encoding"):
+        read_all(source_of(tmp_path / "a.txt.gz", encoding=encoding, documents="line"), tmp_path / "raw")
