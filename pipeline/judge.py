@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import arrow_files
+from stages.schema import doc_reference
 from stages.stage import Stage
 
 Mask = npt.NDArray[np.bool_]
@@ -42,7 +43,7 @@ class Shard:
 
     def documents(self) -> npt.NDArray[np.int64]:
         """Document references of all rows, (num_rows,); see `stages.schema.doc_reference`."""
-        return np.int64(self.index) << np.int64(32) | np.arange(self.num_rows, dtype=np.int64)
+        return doc_reference(self.index, 0) + np.arange(self.num_rows, dtype=np.int64)
 
     def names(self) -> list[str]:
         """All columns of the shard."""

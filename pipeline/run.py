@@ -294,7 +294,5 @@ def finish(runner: Runner, counts: list[Statistics], record: dict[str, Any], pru
 
 def _sweep(plan: Plan) -> None:
     """Remove what killed workers left half-written."""
-    for folder in plan.folders:
-        storage.sweep(storage.join(plan.config.output, folder))
-    for name in storage.list_names(plan.work):
-        storage.sweep(storage.join(plan.work, name))
+    for folder in (plan.work, *(storage.join(plan.config.output, name) for name in plan.folders)):
+        storage.sweep(folder)
