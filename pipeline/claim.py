@@ -6,20 +6,18 @@ refused, never mixed with another. A folder that holds anything else is left alo
 
 import fcntl
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from configs.errors import ConfigError, RunError
-from configs.loader import load, override, parse_yaml
+from configs.errors import RunError
 from pipeline import storage
-from pipeline.config import RunConfig, as_settings
+from pipeline.config import as_settings
 from pipeline.manifest import code_identity, identity
 from pipeline.plan import Plan
+from pipeline.record import read_record
 
 OUTPUTS = ("corpus", "rejected", "ledger", "edits", "found.json", "summary.json", "README.md", "report")
 """What a run writes beside `run.json` and its intermediates."""
@@ -70,28 +68,6 @@ def claim(plan: Plan, overwrite: bool, selected_from: str | None = None) -> dict
         raise RunError(f"{output}: holds files that no run of ours wrote ({some}); choose a new folder")
     storage.write_bytes(storage.join(output, "run.json"), json.dumps(record, indent=1, ensure_ascii=False).encode())
     return record
-
-
-def read_record(folder: str) -> dict[str, Any]:
-    """What `run.json` holds. Raises `RunError` if there is none, or it is damaged."""
-    uri = storage.join(folder, "run.json")
-    if not storage.exists(uri):
-        raise RunError(f"{folder}: holds no run; run `corpus run` first")
-    try:
-        record: dict[str, Any] = json.loads(storage.read_bytes(uri))
-        return {"identity": record["identity"], "settings": record["settings"]}
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{uri}: is damaged; choose another output, or delete {folder}") from None
-
-
-def config_of(folder: str, settings: dict[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
-    """The configuration that `run.json` holds, with overrides; its output is `folder`. Raises `ConfigError` for a bad override."""
-    node = parse_yaml(yaml.safe_dump(settings | {"output": folder}, allow_unicode=True), "run.json")
-    for assignment in overrides:
-        if assignment.startswith("engine"):
-            raise ConfigError(f"--set {assignment}: a selection has no engine settings")
-        override(node, assignment)
-    return load(RunConfig, node)
 
 
 def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:

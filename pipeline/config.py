@@ -98,6 +98,8 @@ class RunConfig:
     sources: tuple[Source, ...]
     stages: Annotated[tuple[Stage, ...], ByKey("stage", stage_classes)] = ()
     seed: int = 17
+    earlier: tuple[str, ...] = ()
+    """Folders of finished runs whose kept documents this one is de-duplicated against; partners keep the ids that they have there."""
     rejected: Rejected = Rejected()
     engine: Engine = Engine()
 
@@ -107,6 +109,8 @@ class RunConfig:
         names = [source.name for source in self.sources]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise SettingError("sources", f"the name '{min(repeated)}' stands twice; ids need it unique")
+        if repeated := {folder for folder in self.earlier if self.earlier.count(folder) > 1}:
+            raise SettingError("earlier", f"'{min(repeated)}' stands twice")
         keys = [stage.key for stage in self.stages]
         if repeated := {key for key in keys if keys.count(key) > 1}:
             raise SettingError("stages", f"'{min(repeated)}' stands twice; a run has each stage once")

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from configs.errors import ConfigError, InputError
 from pipeline import storage
-from pipeline.claim import config_of, read_record
 from pipeline.output import LEDGER
+from pipeline.record import config_of, read_record
 from stages.filters import columns as filter_columns
 from stages.filters.rules import Bounds, RuleBook, primary_subtag
 from stages.heuristics import Heuristics

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from pipeline import arrow_files
+from pipeline import arrow_files, storage
 from stages.schema import doc_reference
 from stages.stage import Stage
 
@@ -35,6 +36,8 @@ class Shard:
     """Rows that each entry of the split gave."""
     bases: tuple[int, ...]
     """What to add to `record` of each entry's rows."""
+    earlier: str = ""
+    """Of an earlier run's shard, the ledger: only documents that were kept there take part, under the ids that they have there."""
 
     @property
     def num_rows(self) -> int:
@@ -44,6 +47,12 @@ class Shard:
     def documents(self) -> npt.NDArray[np.int64]:
         """Document references of all rows, (num_rows,); see `stages.schema.doc_reference`."""
         return doc_reference(self.index, 0) + np.arange(self.num_rows, dtype=np.int64)
+
+    def taking_part(self) -> Mask:
+        """Which rows take part in the run: all of its own, and of an earlier run's those that it kept."""
+        if not self.earlier:
+            return np.ones(self.num_rows, np.bool_)
+        return np.asarray(pc.equal(_ledger(self.earlier, "fate"), "kept"))
 
     def names(self) -> list[str]:
         """All columns of the shard."""
@@ -60,6 +69,11 @@ class Shard:
         return table
 
 
+def _ledger(uri: str, column: str) -> pa.ChunkedArray:
+    with storage.open_input(uri) as file:
+        return pq.read_table(file, columns=[column])[column]
+
+
 def own_ids(columns: pa.Table) -> pa.Array:
     """The user's id, else `source/relative-path#record`. `columns` has id, source, path and final records."""
     made = pc.binary_join_element_wise(
@@ -67,6 +81,11 @@ def own_ids(columns: pa.Table) -> pa.Array:
     )
     ids = pc.coalesce(columns["id"], made)
     return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+
+
+def ids_of(shard: Shard, columns: pa.Table) -> pa.Array:
+    """As `own_ids`; for an earlier run's shard the ids that it gave."""
+    return _ledger(shard.earlier, "id").combine_chunks() if shard.earlier else own_ids(columns)
 
 
 def final_ids(columns: pa.Table, repeats: pa.Table | None) -> tuple[pa.Array, Mask]:

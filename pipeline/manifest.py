@@ -36,10 +36,20 @@ def identity(*parts: Any) -> str:
 def code_identity() -> str:
     """Stands for what computes: our sources but for those that only show results, and the versions of the libraries under them."""
     root = Path(__file__).parent
-    files = [*(root.parent / "stages").rglob("*.py"), *(f for f in root.rglob("*.py") if f.name not in _SHOWS)]
+    stages = root.parent / "stages"
+    files = [*stages.rglob("*.py"), *stages.rglob("*.txt"), *(f for f in root.rglob("*.py") if f.name not in _SHOWS)]
     sources = {str(f.relative_to(root.parent)): hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(files)}
     versions = {name: _version(name) for name in _COMPUTES}
     return identity(sources, versions, unicodedata.unidata_version)
+
+
+@cache
+def signature_identity() -> str:
+    """Stands for how texts are normalised and signed: runs that share it can be de-duplicated against each other."""
+    root = Path(__file__).parent.parent / "stages"
+    names = ("normalize.py", "measure.py", "text/rewrite.py", "text/shingles.py", "dedup/minhash.py", "dedup/bands.py")
+    files = [*(root / name for name in names), *sorted((root / "text").glob("*.txt"))]
+    return identity([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
 
 
 def _version(name: str) -> str | None:

@@ -17,10 +17,10 @@ import xxhash
 
 from pipeline import arrow_files, judge, storage
 from pipeline.config import Rejected
-from pipeline.duplicates import Exchange
 from pipeline.edit import Edited, edit, span_columns
+from pipeline.exchange import Exchange
 from pipeline.judge import Mask, Shard, Verdicts
-from stages.dedup.survivors import EXACT, NEAR
+from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL
 from stages.schema import DOCUMENT
 from stages.select import Select
 from stages.stage import Stage
@@ -143,11 +143,14 @@ def _with_duplicate_reasons(verdicts: Verdicts, stages: Sequence[Stage], kind: n
     if any(isinstance(stage, Select) and stage.duplicates == "keep_with_count" for stage in stages):
         return verdicts
     keys = [stage.key for stage in stages]
-    copies: tuple[tuple[str, str, int], ...] = (("exact_dedup", "exact_duplicate", EXACT), ("document_dedup", "near_duplicate", NEAR))
-    if "exact_dedup" not in keys:  # then a copy is the nearest of near-duplicates
-        copies = (("document_dedup", "near_duplicate", NEAR | EXACT),)
-    for key, reason, bits in copies:
-        if (mask := kind & bits != 0).any():
+    near = NEAR if "exact_dedup" in keys else NEAR | EXACT  # without it a copy is the nearest of near-duplicates
+    for key, reason, bits in (
+        ("exact_dedup", "duplicate_url", URL),
+        ("exact_dedup", "exact_duplicate", EXACT),
+        ("document_dedup", "near_duplicate", near),
+        ("document_dedup", "contained", CONTAINED),
+    ):
+        if key in keys and (mask := kind & bits != 0).any():
             verdicts[key] = {**verdicts[key], reason: mask}
     return verdicts
 

@@ -15,6 +15,7 @@ from configs.errors import ConfigError, RunError
 from configs.loader import find_file
 from pipeline import storage
 from pipeline.config import RunConfig, Source, as_settings
+from pipeline.earlier import EarlierRun, earlier_runs
 from pipeline.judge import is_heavy
 from pipeline.manifest import code_identity, file_identity, identity
 from pipeline.readers import check_source, pieces
@@ -41,6 +42,7 @@ class Plan:
     config: RunConfig
     stages: tuple[Stage, ...]
     inputs: list[tuple[Source, list[FileInfo]]]
+    earlier: tuple[EarlierRun, ...] = ()
 
     @property
     def work(self) -> str:
@@ -73,7 +75,8 @@ class Plan:
     @cached_property
     def input_identity(self) -> str:
         """Stands for the input files as they are now."""
-        return identity([[s.name, [(f.relative, f.fingerprint) for f in files]] for s, files in self.inputs])
+        files = [[s.name, [(f.relative, f.fingerprint) for f in files]] for s, files in self.inputs]
+        return identity(files, [run.identity for run in self.earlier])
 
     @property
     def input_bytes(self) -> int:
@@ -125,7 +128,7 @@ def make_plan(config: RunConfig) -> Plan:
     for source, files in inputs:
         check_source(source, files[:1])
     _check_columns(inputs, config.engine.split_bytes)
-    return Plan(config, stages, inputs)
+    return Plan(config, stages, inputs, earlier_runs(config.earlier, stages))
 
 
 def _check_output(config: RunConfig, inputs: list[tuple[Source, list[FileInfo]]]) -> None:
@@ -186,13 +189,15 @@ def describe(plan: Plan) -> Iterator[str]:
     yield f"run '{config.name}': {len(plan.inputs)} sources -> {config.output}"
     for source, files in plan.inputs:
         yield f"  source {source.name:<24} {len(files):>7,} files {sum(f.size for f in files) / 1e6:>12,.1f} MB   {source.path}"
+    for run in plan.earlier:
+        yield f"  earlier run {run.folder}: {sum(s.num_rows for s in run.shards):,} documents, its kept ones stay"
     yield f"local pass, fused: read > {' > '.join(stage.key for stage in plan.stages if stage.adds())}"
     yield f"  about {num_splits:,} splits of at most {config.engine.split_bytes / 1e6:,.1f} MB, one shard and one output file each"
     yield from (f"  {stage.key}: {line}" for stage in plan.stages for line in stage.describe())
     rounds = ["ids"]
     rounds += ["exact copies"] if plan.stage(ExactDedup) else []
     rounds += ["band buckets", "components", "verification"] if plan.stage(DocumentDedup) else []
-    yield f"corpus passes, through partitions on disk: {' > '.join(rounds)} > survivors"
+    yield f"corpus passes, through partitions on disk: {' > '.join(rounds)} > clusters > survivors"
     yield "last pass: select > write"
     yield "columns of a shard:"
     for field in plan.schema:

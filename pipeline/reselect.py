@@ -9,13 +9,15 @@ import orjson
 
 from configs.errors import RunError
 from pipeline import storage
-from pipeline.claim import claim, config_of, locked, read_record
+from pipeline.claim import claim, locked
 from pipeline.config import Engine, as_settings
+from pipeline.dedup.found import Found
 from pipeline.engine import InProcess
 from pipeline.manifest import identity
 from pipeline.plan import Plan, check_stages, complete_stages
 from pipeline.progress import Progress
-from pipeline.run import Found, Runner, finish, write_found
+from pipeline.record import config_of, read_record
+from pipeline.run import Runner, finish, write_found
 
 
 def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet: bool = False, overwrite: bool = False) -> dict[str, Any]:

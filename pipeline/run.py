@@ -4,13 +4,12 @@ Each phase is a set of units that commit by themselves, so that the same call co
 run does nothing. The output folder belongs to one configuration: `run.json` says which.
 """
 
-import dataclasses
 import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -18,62 +17,26 @@ import pyarrow as pa
 
 from configs.errors import RunError
 from configs.loader import CONFIGS, find_file
-from pipeline import duplicates, output, storage
+from pipeline import output, storage
 from pipeline.card import write_card
 from pipeline.check import CheckWork, check_part
 from pipeline.claim import claim, locked
 from pipeline.config import RunConfig, as_settings
-from pipeline.duplicates import Exchange
+from pipeline.dedup.found import Found
+from pipeline.dedup.rounds import decide, find_duplicates
 from pipeline.engine import InProcess, OnRay, Statistics, peak_memory_bytes, run_phase
 from pipeline.judge import Shard
 from pipeline.local import LocalWork, annotate_split
-from pipeline.manifest import code_identity, identity
-from pipeline.plan import Plan, make_plan, num_partitions
+from pipeline.manifest import code_identity, identity, signature_identity
+from pipeline.plan import Plan, make_plan
 from pipeline.progress import Progress
 from pipeline.splits import open_files, open_works, pack, record_bases
 from pipeline.summary import summarise
 from stages.batch import Batch
-from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.schema import DOCUMENT
 
-
-@dataclass(frozen=True)
-class Found:
-    """What the passes over all shards left on disk; all that a selection needs."""
-
-    shards: list[Shard]
-    ids: Exchange
-    contents: Exchange | None
-    components: Exchange | None
-    similarities: Exchange | None
-
-    def as_json(self, work: str) -> dict[str, Any]:
-        """As `from_json` takes it: names below the folder `work`, so that a run can be moved."""
-        found = dataclasses.asdict(self)
-        for shard in found["shards"]:
-            shard["uri"] = _below(work, shard["uri"])
-        for exchange in (found[name] for name in _EXCHANGES if found[name]):
-            exchange["folder"] = _below(work, exchange["folder"])
-        return found
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any], work: str) -> "Found":
-        """What `as_json` described, with `work` where it is now."""
-        shards = [Shard(s["index"], storage.join(work, s["uri"]), tuple(s["rows"]), tuple(s["bases"])) for s in data["shards"]]
-        exchanges = {
-            name: Exchange(storage.join(work, e["folder"]), e["senders"], e["partitions"]) if (e := data[name]) else None
-            for name in _EXCHANGES
-        }
-        return cls(shards, **exchanges)  # type: ignore[arg-type]
-
-
-_EXCHANGES = ("ids", "contents", "components", "similarities")
 _OURS = re.compile(r"shards|inflated|[a-z]+-[0-9a-f]{16}")
 """Names of the folders that runs make below `work`."""
-
-
-def _below(folder: str, uri: str) -> str:
-    return uri[len(folder.rstrip("/")) + 1 :]
 
 
 class Runner:
@@ -98,11 +61,15 @@ class Runner:
         return found
 
     def find(self) -> Found:
-        """All that does not depend on a threshold: shards, repeated ids, copies, components and exact similarities."""
-        shards, key = self._annotate()
-        return self._find_duplicates(shards, key)
+        """All that does not depend on a threshold: shards, repeated ids, copies and the true overlap of pairs."""
+        own = self._annotate()
+        earlier = [shard for run in self.plan.earlier for shard in run.shards]
+        shards = [*own, *(replace(shard, index=len(own) + i) for i, shard in enumerate(earlier))]
+        key = identity(code_identity(), [s.uri.rpartition("/")[2] for s in own], [run.identity for run in self.plan.earlier])
+        mean_bytes = sum(s["bytes"] for s in self.statistics["annotate"]) / max(1, sum(s.num_rows for s in own))
+        return find_duplicates(self, shards, key, mean_bytes)
 
-    def _annotate(self) -> tuple[list[Shard], str]:
+    def _annotate(self) -> list[Shard]:
         plan, engine = self.plan, self.plan.config.engine
         local = tuple(stage for stage in plan.stages if stage.adds())
         self.phase("start", f"start-{identity(time.time())}", warm_up, {str(i): local for i in range(self.executor.workers)})
@@ -115,87 +82,25 @@ class Runner:
         units = {k: LocalWork(s, local, engine.batch_rows, uri) for k, s, uri in zip(keys, splits, uris, strict=True)}
         done = self.phase("annotate", "shards", annotate_split, units)
         bases = record_bases(splits, done)
-        shards = [
+        return [
             Shard(i, uri, tuple(found["rows"]), tuple(base)) for i, (uri, found, base) in enumerate(zip(uris, done, bases, strict=True))
         ]
-        return shards, identity(code_identity(), keys)
-
-    def _find_duplicates(self, shards: list[Shard], key: str) -> Found:
-        plan, num_shards = self.plan, len(shards)
-        num_documents = sum(shard.num_rows for shard in shards)
-        near = plan.stage(DocumentDedup)
-        assert near is None or isinstance(near, DocumentDedup)
-        bands = near.bands if near else 0
-
-        def exchange(name: str, row_bytes: float, token: Any = None) -> Exchange:
-            partitions = num_partitions(row_bytes * num_documents, self.memory, num_shards)
-            folder = f"{name}-{identity(key, partitions, token)}"
-            self.folders.add(folder)
-            return Exchange(storage.join(plan.work, folder), num_shards, partitions)
-
-        ids = exchange("ids", 64)
-        contents = exchange("contents", 24) if near or plan.stage(ExactDedup) else None
-        buckets = exchange("bands", 32 * bands, near.computed_by()) if near else None
-        rounds = [r for r in (ids, contents, buckets) if r]
-        folder = f"send-{identity([r.folder for r in rounds])}"
-        self.phase("send", folder, duplicates.send, {str(s.index): duplicates.SendWork(s, ids, contents, buckets) for s in shards})
-        reduce: list[tuple[str, Exchange | None, Callable[[Any], Statistics]]] = [
-            ("repeated ids", ids, duplicates.reduce_ids),
-            ("exact copies", contents, duplicates.reduce_contents),
-            ("band buckets", buckets, duplicates.reduce_bands),
-        ]
-        for name, round_, function in reduce:
-            if round_:
-                limit = near.bucket_limit if near else 0
-                works = {str(p): duplicates.ReduceWork(round_, p, num_shards, limit) for p in range(round_.partitions)}
-                self.phase(name, _name(round_), function, works)
-        if contents is None:
-            return Found(shards, ids, None, None, None)
-
-        token = identity(_name(contents), _name(buckets or contents))
-        components = Exchange(storage.join(plan.work, f"components-{token}"), num_shards, 1)
-        work = duplicates.ComponentsWork(buckets, contents, components, num_shards)
-        (found,) = self.phase("components", _name(components), duplicates.find_components, {"all": work})
-        similarities = None
-        if near:
-            shingle_bytes = found["candidates"] / max(1, num_documents) * 24 * self._mean_bytes(num_documents)
-            similarities = exchange("shingles", shingle_bytes, [token, near.shingle])
-            gathers = {f"send-{s.index}": duplicates.GatherWork(s, components, similarities, near.shingle) for s in shards}
-            self.phase("gather", _name(similarities), duplicates.gather, gathers)
-            works = {str(p): duplicates.ReduceWork(similarities, p, num_shards) for p in range(similarities.partitions)}
-            self.phase("verify", _name(similarities), duplicates.verify, works)
-        return Found(shards, ids, contents, components, similarities)
-
-    def _mean_bytes(self, num_documents: int) -> float:
-        return float(sum(s["bytes"] for s in self.statistics["annotate"]) / max(1, num_documents))
 
     def select(self, found: Found) -> list[Statistics]:
         """Survivors, decisions, output files, and a check of the files as they lie. Counts of each shard."""
-        plan, shards = self.plan, found.shards
-        key = identity(plan.select_identity, [s.uri for s in shards], plan.config.output)
-        resolved = None
-        if found.components:
-            partitions = num_partitions(200.0 * sum(s.num_rows for s in shards), self.memory, len(shards))
-            resolved = Exchange(storage.join(plan.work, f"survivors-{key}"), len(shards), partitions)
-            facts = {
-                f"send-{s.index}": duplicates.FactsWork(
-                    s, plan.stages, found.ids, found.contents, found.components, found.similarities, resolved
-                )
-                for s in shards
-            }
-            self.phase("facts", _name(resolved), duplicates.facts, facts)
-            works = {str(p): duplicates.ReduceWork(resolved, p, len(shards)) for p in range(partitions)}
-            self.phase("resolve", _name(resolved), duplicates.resolve, works)
+        plan, own = self.plan, found.own
+        key = identity(plan.select_identity, [s.uri for s in found.shards], [s.earlier for s in found.shards], plan.config.output)
+        survivors = decide(self, found, key)
         writes = {
-            str(s.index): output.WriteWork(s, plan.stages, found.ids, resolved, plan.config.output, plan.config.rejected) for s in shards
+            str(s.index): output.WriteWork(s, plan.stages, found.ids, survivors, plan.config.output, plan.config.rejected) for s in own
         }
         there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in plan.folders]
-        lost = [str(s.index) for s in shards if not all(f"part-{s.index:06d}.parquet" in names for names in there)]
+        lost = [str(s.index) for s in own if not all(f"part-{s.index:06d}.parquet" in names for names in there)]
         counts = self.phase("write", f"write-{key}", output.write, writes, drop=lost)
-        checks = {str(s.index): CheckWork(s.index, s.num_rows, plan.config.output, "edits" in plan.folders) for s in shards}
+        checks = {str(s.index): CheckWork(s.index, s.num_rows, plan.config.output, "edits" in plan.folders) for s in own}
         self.phase("check", f"check-{key}", check_part, checks, drop=list(checks))
         for folder in plan.folders:
-            if strange := storage.list_names(storage.join(plan.config.output, folder)) - _parts(len(shards)):
+            if strange := storage.list_names(storage.join(plan.config.output, folder)) - _parts(len(own)):
                 raise RunError(f"{storage.join(plan.config.output, folder)}: '{min(strange)}' is not of this run; remove it and run again")
         return counts
 
@@ -204,10 +109,6 @@ class Runner:
         for name in filter(_OURS.fullmatch, storage.list_names(self.plan.work)):
             if name not in self.folders or name == "inflated" or name.startswith(("opened-", "start-")):
                 storage.remove(storage.join(self.plan.work, name))
-
-
-def _name(exchange: Exchange) -> str:
-    return exchange.folder.rstrip("/").rpartition("/")[2]
 
 
 def warm_up(stages: Sequence[Any]) -> Statistics:
@@ -258,7 +159,7 @@ def write_found(plan: Plan, record: dict[str, Any], found: Found) -> None:
     """Write `found.json`: what a selection needs, where it is, and to which run it belongs."""
     own = storage.join(plan.config.output, "work")
     work = None if plan.work == own else os.path.abspath(plan.work) if storage.is_local(plan.work) else plan.work
-    content = {"identity": record["identity"], "work": work} | found.as_json(plan.work)
+    content = {"identity": record["identity"], "work": work, "signatures": signature_identity()} | found.as_json(plan.work)
     storage.write_bytes(storage.join(plan.config.output, "found.json"), orjson.dumps(content))
 
 
@@ -271,7 +172,7 @@ def _finished(plan: Plan, record: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if summary.get("identity") != record["identity"]:
         return None
-    parts = _parts(len(found["shards"]))
+    parts = _parts(sum(not shard["earlier"] for shard in found["shards"]))
     complete = all(storage.list_names(storage.join(plan.config.output, folder)) == parts for folder in plan.folders)
     return dict(summary) if complete else None
 

@@ -22,8 +22,8 @@ REPRESENTATIVES = 4
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
-_32 = np.uint64(32)
-_LOW = np.uint64(0xFFFFFFFF)
+_1, _32 = np.uint64(1), np.uint64(32)
+_LOW = np.uint64(0x7FFFFFFF)
 
 
 def band_keys(signatures: npt.NDArray[np.uint32], bands: int) -> npt.NDArray[np.uint64]:
@@ -65,10 +65,11 @@ def candidate_pairs(
     content_hash: npt.NDArray[np.uint64],
     bucket_limit: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Pairs worth verifying among the rows of one partition: left < right, unique, sorted, whatever the order of the rows.
+    """Pairs worth verifying among the rows of one partition, as (owner, other): unique, the same whatever the order of the rows.
 
     A row is one band of one document. All rows of one key must be in the same partition; pairs that several partitions find are
-    the caller's to unite. `content_hash` differs between documents: of exact copies only one has rows.
+    the caller's to unite. `content_hash` differs between documents: of exact copies only one has rows. The owner is the end that
+    is no representative, so that no document owns more than a few hundred pairs and verification can be spread by owner.
     """
     unique_docs, position = np.unique(docs, return_inverse=True)
     index = position.astype(np.uint64)
@@ -83,8 +84,16 @@ def candidate_pairs(
         found.append(_representative_pairs(index[rows], preferences[rows], content_hash[rows] ^ sorted_keys[start]))
     pairs = np.concatenate(found)
     pairs.sort()
-    pairs = pairs[_first_of_equals(pairs)]  # np.unique hashes: 8 million pairs take it 8.5 s, this way .1 s
-    return unique_docs[(pairs >> _32).astype(np.int64)], unique_docs[(pairs & _LOW).astype(np.int64)]
+    pairs = pairs[_first_of_equals(pairs >> _1)]  # np.unique hashes: 8 million pairs take it 8.5 s, this way .1 s
+    smaller, larger = (pairs >> _32).astype(np.int64), (pairs >> _1 & _LOW).astype(np.int64)
+    owner_is_larger = (pairs & _1).astype(np.bool_)
+    owner, other = np.where(owner_is_larger, larger, smaller), np.where(owner_is_larger, smaller, larger)
+    return unique_docs[owner], unique_docs[other]
+
+
+def _packed(owner: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Each pair in one number, in the order of smaller, larger, whether the larger owns: at most 2^31 documents meet in a partition."""
+    return np.asarray(np.minimum(owner, other) << _32 | np.maximum(owner, other) << _1 | (owner > other))
 
 
 def _first_of_equals(ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
@@ -102,16 +111,15 @@ def _representative_pairs(
     drawn = index[np.lexsort((index, order))]
     preferred = index[np.lexsort((index, order, -preferences))]
     representatives = np.concatenate((drawn[:REPRESENTATIVES], preferred[:REPRESENTATIVES]))
-    left = np.concatenate((np.repeat(representatives, len(index)), drawn[:-1]))
-    right = np.concatenate((np.tile(index, len(representatives)), drawn[1:]))
-    different = left != right
-    left, right = left[different], right[different]
-    return np.asarray(np.minimum(left, right) << _32 | np.maximum(left, right))
+    owner = np.concatenate((np.tile(index, len(representatives)), drawn[1:]))
+    other = np.concatenate((np.repeat(representatives, len(index)), drawn[:-1]))
+    different = owner != other
+    return _packed(owner[different], other[different])
 
 
 @njit(cache=True, nogil=True)
 def _all_pairs(index, starts, ends):  # type: ignore[no-untyped-def]
-    """Each pair of different documents of each bucket `index[start:end]`, as smaller << 32 | larger."""
+    """Each pair of different documents of each bucket `index[start:end]`, as `_packed` with the smaller as owner."""
     sizes = ends - starts
     pairs = np.empty((sizes * (sizes - 1) // 2).sum(), np.uint64)
     count = 0
@@ -119,7 +127,7 @@ def _all_pairs(index, starts, ends):  # type: ignore[no-untyped-def]
         for i in range(starts[bucket], ends[bucket]):
             for j in range(i + 1, ends[bucket]):
                 if index[i] != index[j]:
-                    pairs[count] = min(index[i], index[j]) << _32 | max(index[i], index[j])
+                    pairs[count] = min(index[i], index[j]) << _32 | max(index[i], index[j]) << _1
                     count += 1
     return pairs[:count]
 

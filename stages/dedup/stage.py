@@ -20,10 +20,13 @@ from stages.stage import Stage
 
 @dataclass(frozen=True, kw_only=True)
 class ExactDedup(Stage):
-    """Documents of equal normalised text, by the 16-byte `content_hash` that `measure` adds."""
+    """Documents of equal normalised text, by the 16-byte `content_hash` that `measure` adds; documents of one URL if asked."""
 
     key: ClassVar[str] = "exact_dedup"
-    reads: ClassVar[tuple[str, ...]] = ("content_hash", "num_chars")
+    reads: ClassVar[tuple[str, ...]] = ("content_hash", "num_chars", "url")
+
+    urls: bool = False
+    """Whether of all documents with one URL (`stages.dedup.urls`) only the preferred one is kept; the others get `duplicate_url`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,9 @@ class DocumentDedup(Stage):
 
     similarity: Share = 0.8
     """Jaccard similarity of the shingle sets from which on two documents are duplicates."""
+    containment: Share | None = None
+    """If given: a document of whose shingles a share of at least so much is in a longer or better one goes for it, as `contained`.
+    Only pairs that share a band are looked at: one that is a small part of the other is rarely found."""
     shingle: Annotated[int, Between(1, 100)] = 5
     """Tokens of a shingle; a token is a word, or a character of a script without spaces. Shorter texts have exact copies only."""
     permutations: Annotated[int, Between(1, 4096)] = 128
@@ -72,9 +78,9 @@ class DocumentDedup(Stage):
         return batch.with_columns({"band_keys": lists})
 
     def computed_by(self) -> dict[str, Any]:
-        """All but `similarity`: true similarities are stored, so another threshold needs no new comparison."""
+        """All but the thresholds: true overlaps are stored, so other thresholds need no new comparison."""
         settings = super().computed_by()
-        del settings["similarity"]
+        del settings["similarity"], settings["containment"]
         return settings
 
     def describe(self) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ ledger. The result depends on the documents and edges alone, not on their order,
 
 The price: more is kept than by transitive closure, and a document whose edge to a survivor was never proposed stays. Beyond
 `bucket_limit` not all pairs are proposed, so `stages.dedup.bands` compares every member with the ones that are preferred here.
+
+An edge may lead one way only: a document that is contained in a longer one may go for it, the longer never for the part of it.
+Where URLs count, documents of one URL are decided first: the preferred clean one stands for it, and the others survive nowhere.
 """
 
 from typing import NamedTuple
@@ -18,8 +21,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-EXACT, NEAR = 1, 2
+EXACT, NEAR, CONTAINED, URL = 1, 2, 4, 8
 """Bits of `Decision.kind`."""
+
+LEFT_MAY_GO, RIGHT_MAY_GO = 1, 2
+"""Bits of the ways of an edge: which end may be removed for the other."""
 
 
 class Decision(NamedTuple):
@@ -28,9 +34,9 @@ class Decision(NamedTuple):
     duplicate_of: npt.NDArray[np.int64]
     """Reference of the kept document; -1 for survivors, and for documents that match none."""
     similarity: npt.NDArray[np.float64]
-    """To the content of the kept document: 1 for exact copies, 0 where `duplicate_of` is -1."""
+    """Jaccard, to the content of the kept document: 1 for exact copies, 0 where `duplicate_of` is -1 or only the URL is shared."""
     kind: npt.NDArray[np.int8]
-    """0, `EXACT`, `NEAR`, or both for copies of a document that is itself a near-duplicate."""
+    """0 or a sum of bits: a copy of a document that is itself a near-duplicate has `EXACT` and `NEAR`."""
     cluster_size: npt.NDArray[np.int64]
     """Documents that share the survivor, itself and unclean ones included; 1 for one alone."""
 
@@ -46,14 +52,30 @@ def survivors(
     edge_left: npt.NDArray[np.int64],
     edge_right: npt.NDArray[np.int64],
     edge_similarity: npt.NDArray[np.float64],
+    edge_ways: npt.NDArray[np.int8] | None = None,
+    near_similarity: float = 0.0,
+    urls: npt.NDArray[np.int64] | None = None,
+    earlier: npt.NDArray[np.bool_] | None = None,
 ) -> Decision:
     """Decide for all documents of some components, given in any order.
 
     `docs` are unique references and `groups` the smallest reference among the documents of the same content. A score of NaN comes
     after all others. `id_ranks` are positions among the sorted ids. Edges lead from group to group, each pair at least once in
-    either direction, and every group has documents here.
+    either direction, and every group has documents here. Without `edge_ways` every edge leads both ways; those of a similarity
+    below `near_similarity` are there for containment. `urls` names the smallest reference among the documents of the same URL.
+    `earlier` are documents that an earlier run kept: preferred to all others, and no edge leads from one of them to another.
     """
-    order = np.lexsort((docs, id_ranks, -num_chars, np.where(np.isnan(scores), np.inf, -scores), ~clean))
+    earlier = np.zeros(len(docs), np.bool_) if earlier is None else earlier
+    preference = (docs, id_ranks, -num_chars, np.where(np.isnan(scores), np.inf, -scores), ~earlier)
+    if urls is not None:
+        chosen = _first_of_each(urls, np.lexsort((*preference, ~clean)))
+        decision = survivors(
+            docs=docs, groups=groups, clean=clean & (earlier | (chosen == np.arange(len(docs)))), scores=scores,
+            num_chars=num_chars, id_ranks=id_ranks, edge_left=edge_left, edge_right=edge_right, edge_similarity=edge_similarity,
+            edge_ways=edge_ways, near_similarity=near_similarity, earlier=earlier,
+        )  # fmt: skip
+        return _with_urls(decision, docs, clean, chosen)
+    order = np.lexsort((*preference, ~clean))
     names, first, name = np.unique(groups[order], return_index=True, return_inverse=True)
     number = np.argsort(np.argsort(first))  # of each name: nodes are numbered by preference, the best is 0
     best = order[np.sort(first)]  # of each node: its preferred document
@@ -62,7 +84,8 @@ def survivors(
 
     left, right = np.searchsorted(names, edge_left), np.searchsorted(names, edge_right)
     assert np.isin(np.concatenate((edge_left, edge_right)), names).all(), "an edge leads to a group without documents"
-    bounds, neighbour, similarity = _neighbours(number[left], number[right], edge_similarity, len(best))
+    ways = np.full(len(left), LEFT_MAY_GO | RIGHT_MAY_GO, np.int8) if edge_ways is None else edge_ways
+    bounds, neighbour, similarity = _neighbours(number[left], number[right], edge_similarity, ways, len(best))
     survives = _independent(clean[best], bounds, neighbour)
     kept, closeness = _nearest(survives, bounds, neighbour, similarity)
 
@@ -70,7 +93,8 @@ def survivors(
     matched = keeper >= 0
     is_best = best[node] == np.arange(len(docs))
     removed = matched & ~(survives[node] & is_best)
-    kind = np.where(matched & ~survives[node], NEAR, 0) | np.where(matched & ~is_best, EXACT, 0)
+    near = np.where(closeness[node] >= near_similarity, NEAR, CONTAINED)
+    kind = np.where(matched & ~survives[node], near, 0) | np.where(matched & ~is_best, EXACT, 0)
     sizes = np.bincount(keeper[matched], minlength=1)
     return Decision(
         duplicate_of=np.where(removed, docs[best[keeper]], -1),
@@ -81,13 +105,43 @@ def survivors(
 
 
 def _neighbours(
-    left: npt.NDArray[np.int64], right: npt.NDArray[np.int64], similarity: npt.NDArray[np.float64], num_nodes: int
+    left: npt.NDArray[np.int64],
+    right: npt.NDArray[np.int64],
+    similarity: npt.NDArray[np.float64],
+    ways: npt.NDArray[np.int8],
+    num_nodes: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Both directions of each edge: node i has `neighbour[bounds[i]:bounds[i + 1]]`, ascending, and their similarities."""
-    source, target = np.concatenate((left, right)), np.concatenate((right, left))
+    """Whom each node may be removed for: node i has `neighbour[bounds[i]:bounds[i + 1]]`, ascending, and their similarities."""
+    forward, backward = ways & LEFT_MAY_GO != 0, ways & RIGHT_MAY_GO != 0
+    source = np.concatenate((left[forward], right[backward]))
+    target = np.concatenate((right[forward], left[backward]))
     by_source = np.lexsort((target, source))
     bounds = np.searchsorted(source[by_source], np.arange(num_nodes + 1))
-    return bounds, target[by_source], np.concatenate((similarity, similarity))[by_source]
+    return bounds, target[by_source], np.concatenate((similarity[forward], similarity[backward]))[by_source]
+
+
+def _first_of_each(groups: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """For each position the position of its group's first member in `order`."""
+    _, first, name = np.unique(groups[order], return_index=True, return_inverse=True)
+    chosen = np.empty(len(groups), np.int64)
+    chosen[order] = order[first][name]
+    return chosen
+
+
+def _with_urls(decision: Decision, docs: npt.NDArray[np.int64], clean: npt.NDArray[np.bool_], chosen: npt.NDArray[np.int64]) -> Decision:
+    """Documents that another of the same URL stands for: they belong to that one, or to the document that was kept for it."""
+    stands = clean[chosen]
+    behind = stands & (chosen != np.arange(len(docs)))
+    keeper = np.where(decision.duplicate_of[chosen] >= 0, decision.duplicate_of[chosen], docs[chosen])
+    alone = behind & (decision.duplicate_of < 0)
+    duplicate_of = np.where(alone, keeper, decision.duplicate_of)
+    _, kept, sizes = np.unique(np.where(duplicate_of >= 0, duplicate_of, docs), return_inverse=True, return_counts=True)
+    return Decision(
+        duplicate_of=duplicate_of,
+        similarity=decision.similarity,
+        kind=(decision.kind | np.where(behind, URL, 0)).astype(np.int8),
+        cluster_size=sizes[kept],
+    )
 
 
 @njit(cache=True, nogil=True)

@@ -26,21 +26,38 @@ def exact_jaccard(
 
     An empty set is similar to nothing: 0, also to another empty one.
     """
-    similarity = np.empty(len(left_index), np.float64)
-    _jaccard(read_only(offsets), read_only(hashes), read_only(left_index), read_only(right_index), similarity)
-    return similarity
+    sizes = np.diff(offsets)
+    return jaccard(num_shared(offsets, hashes, left_index, right_index), sizes[left_index], sizes[right_index])
+
+
+def jaccard(
+    shared: npt.NDArray[np.int64], left_size: npt.NDArray[np.int64], right_size: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Similarity of two sets that share so many elements."""
+    return np.asarray(shared / np.maximum(left_size + right_size - shared, 1))
+
+
+def num_shared(
+    offsets: npt.NDArray[np.int64],
+    hashes: npt.NDArray[np.uint64],
+    left_index: npt.NDArray[np.int64],
+    right_index: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """How many elements both sets of each pair have, (pairs,)."""
+    shared = np.empty(len(left_index), np.int64)
+    _num_shared(read_only(offsets), read_only(hashes), read_only(left_index), read_only(right_index), shared)
+    return shared
 
 
 @njit(cache=True, nogil=True)
-def _jaccard(offsets, hashes, left_index, right_index, similarity):  # type: ignore[no-untyped-def]
+def _num_shared(offsets, hashes, left_index, right_index, shared):  # type: ignore[no-untyped-def]
     for pair in range(len(left_index)):
         i, left_end = offsets[left_index[pair]], offsets[left_index[pair] + 1]
         j, right_end = offsets[right_index[pair]], offsets[right_index[pair] + 1]
-        total = left_end - i + right_end - j
-        shared = 0
+        count = 0
         while i < left_end and j < right_end:
             a, b = hashes[i], hashes[j]
-            shared += a == b
+            count += a == b
             i += a <= b
             j += b <= a
-        similarity[pair] = shared / (total - shared) if total else 0.0
+        shared[pair] = count

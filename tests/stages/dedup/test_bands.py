@@ -1,6 +1,7 @@
 """Which pairs bands propose: small buckets all, large ones by content, the order of rows never."""
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,15 +14,20 @@ from stages.dedup.bands import REPRESENTATIVES, band_keys, candidate_pairs, dete
 def pairs_of(rows: list[tuple[int, int, int, int]], bucket_limit: int) -> list[tuple[int, int]]:
     """Candidate pairs of rows of (key, doc, preference, content hash)."""
     keys, docs, preferences, contents = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
-    left, right = candidate_pairs(
+    owner, other = candidate_pairs(
         np.array(keys, np.uint64),
         np.array(docs, np.int64),
         np.array(preferences, np.int64),
         np.array(contents, np.uint64),
         bucket_limit,
     )
-    assert left.dtype == right.dtype == np.int64
-    return list(zip(left.tolist(), right.tolist(), strict=True))
+    assert owner.dtype == other.dtype == np.int64
+    found = list(zip(owner.tolist(), other.tolist(), strict=True))
+    num_owned = Counter(owner.tolist())
+    assert max(num_owned.values(), default=0) <= len(set(keys)) * max(bucket_limit - 1, 2 * REPRESENTATIVES + 1)
+    pairs = [(min(pair), max(pair)) for pair in found]
+    assert pairs == sorted(set(pairs))
+    return pairs
 
 
 rows_of_distinct_documents = st.lists(

@@ -4,19 +4,24 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dedup.components import components
+from stages.dedup.components import forest, join, settle
 
-edges = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40).map(lambda pairs: [(a << 32, b << 32) for a, b in pairs])
-
-
-def roots(pairs: list[tuple[int, int]]) -> dict[int, int]:
-    docs, root = components(np.array([a for a, _ in pairs], np.int64), np.array([b for _, b in pairs], np.int64))
-    assert docs.tolist() == sorted(set(docs.tolist()))
-    return dict(zip(docs.tolist(), root.tolist(), strict=True))
+NUM_DOCS = 31
+edges = st.lists(st.tuples(st.integers(0, NUM_DOCS - 1), st.integers(0, NUM_DOCS - 1)), max_size=40)
+Edges = list[tuple[int, int]]
 
 
-def reference(pairs: list[tuple[int, int]]) -> dict[int, int]:
-    label = {doc: doc for pair in pairs for doc in pair}
+def roots(*parts: Edges) -> list[int]:
+    parent = forest(NUM_DOCS)
+    for part in parts:
+        join(parent, np.array([a for a, _ in part], np.int64), np.array([b for _, b in part], np.int64))
+    sizes = settle(parent)
+    assert sizes.tolist() == np.bincount(parent, minlength=NUM_DOCS).tolist()
+    return parent.tolist()
+
+
+def reference(pairs: Edges) -> list[int]:
+    label = list(range(NUM_DOCS))
     for _ in label:
         for a, b in pairs:
             label[a] = label[b] = min(label[a], label[b])
@@ -24,19 +29,20 @@ def reference(pairs: list[tuple[int, int]]) -> dict[int, int]:
 
 
 @given(edges)
-def test_each_document_gets_the_smallest_of_its_component(pairs: list[tuple[int, int]]) -> None:
+def test_each_document_gets_the_smallest_of_its_component(pairs: Edges) -> None:
     assert roots(pairs) == reference(pairs)
 
 
-@given(edges, st.randoms(use_true_random=False))
-def test_order_and_direction_of_edges_change_nothing(pairs: list[tuple[int, int]], random) -> None:
+@given(edges, st.integers(0, 40), st.randoms(use_true_random=False))
+def test_order_direction_and_portions_of_edges_change_nothing(pairs: Edges, cut: int, random) -> None:
     changed = [pair if random.random() < 0.5 else pair[::-1] for pair in pairs]
     random.shuffle(changed)
-    assert roots(changed) == roots(pairs)
+    assert roots(changed[:cut], changed[cut:]) == roots(pairs)
 
 
 def test_a_long_chain_is_one_component() -> None:
     chain = np.arange(100_000)
-    docs, root = components(chain[:-1], chain[1:])
-    assert len(docs) == 100_000
-    assert not root.any()
+    parent = forest(100_000)
+    join(parent, chain[1:], chain[:-1])
+    assert settle(parent)[0] == 100_000
+    assert not parent.any()

@@ -1,0 +1,168 @@
+"""Decide: the documents of each cluster meet in one partition, where the survivors among them are chosen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import judge
+from pipeline.dedup.pairs import Ways, edge_ways
+from pipeline.dedup.send import quality
+from pipeline.exchange import Exchange, Int64s, spread
+from pipeline.judge import Shard
+from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL, survivors
+from stages.stage import Stage
+
+_I64 = pa.int64()
+FACT_ROWS = pa.schema(
+    {
+        "doc": _I64,
+        "group": _I64,
+        "url_group": _I64,
+        "clean": pa.bool_(),
+        "earlier": pa.bool_(),
+        "score": pa.float64(),
+        "num_chars": _I64,
+        "id": pa.string(),
+        "others": pa.large_list(_I64),
+        "similarities": pa.large_list(pa.float64()),
+        "ways": pa.large_list(pa.int8()),
+    }
+)
+SURVIVOR_ANSWERS = pa.schema(
+    {"doc": _I64, "duplicate_of": pa.string(), "similarity": pa.float64(), "kind": pa.int8(), "cluster_size": _I64}
+)
+MOST_CLUSTERS = 10
+"""So many of its largest clusters a partition reports."""
+
+
+@dataclass(frozen=True)
+class FactsWork:
+    """A shard whose documents in question say who they are."""
+
+    shard: Shard
+    stages: tuple[Stage, ...]
+    ids: Exchange
+    contents: Exchange
+    urls: Exchange | None
+    overlaps: Exchange | None
+    clusters: Exchange
+    ways: Ways
+    out: Exchange
+
+
+def facts(work: FactsWork) -> dict[str, Any]:
+    """Send each document in question, with whether it has a reason against it, to the partition of its cluster."""
+    shard = work.shard
+    asked = work.clusters.answered(shard.index)
+    rows = asked["row"].to_numpy()
+    columns = shard.columns()
+    if shard.earlier:
+        ids, clean = judge.ids_of(shard, columns), shard.taking_part()
+    else:
+        ids, _ = judge.final_ids(columns, work.ids.answered(shard.index))
+        columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
+        clean = ~judge.any_reason(judge.verdicts(work.stages, columns), shard.num_rows)
+    docs = shard.documents()
+    others, similarities, ways = _edges(work, rows)
+    values = {
+        "doc": docs[rows],
+        "group": _groups(work.contents, shard, docs)[rows],
+        "url_group": _groups(work.urls, shard, docs)[rows],
+        "clean": clean[rows],
+        "earlier": np.full(len(rows), bool(shard.earlier)),
+        "score": quality(columns)[rows],
+        "num_chars": columns["num_chars"].to_numpy()[rows],
+        "id": ids.take(pa.array(rows)),
+        "others": others,
+        "similarities": similarities,
+        "ways": ways,
+    }
+    destination = spread(asked["root"].to_numpy(), work.out.partitions)
+    work.out.send(shard.index, pa.RecordBatch.from_pydict(values, schema=FACT_ROWS), destination)
+    return {"documents": len(rows)}
+
+
+def _groups(exchange: Exchange | None, shard: Shard, docs: Int64s) -> Int64s:
+    """The first document that each row is equal to; itself if there is none."""
+    group = docs.copy()
+    if exchange is not None:
+        found = exchange.answered(shard.index)
+        group[found["row"].to_numpy()] = found["group"].to_numpy()
+    return group
+
+
+def _edges(work: FactsWork, rows: Int64s) -> tuple[pa.LargeListArray, pa.LargeListArray, pa.LargeListArray]:
+    """For each asked row its partners in pairs that count, how similar they are, and who may go."""
+    left, other = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    similarity, ways = np.zeros(0, np.float64), np.zeros(0, np.int8)
+    if work.overlaps is not None:
+        found = work.overlaps.answered(work.shard.index)
+        similarity, ways = edge_ways(found, work.ways)
+        counts = ways != 0
+        left, other = found["row"].to_numpy()[counts], found["other"].to_numpy()[counts]
+        similarity, ways = similarity[counts], ways[counts]
+    offsets = pa.array(np.searchsorted(left, np.append(rows, np.iinfo(np.int64).max)).astype(np.int64))
+    others, similarities, bits = (pa.LargeListArray.from_arrays(offsets, pa.array(values)) for values in (other, similarity, ways))
+    return others, similarities, bits
+
+
+@dataclass(frozen=True)
+class ResolveWork:
+    """One partition of the facts."""
+
+    exchange: Exchange
+    partition: int
+    num_shards: int
+    ways: Ways
+
+
+def resolve(work: ResolveWork) -> dict[str, Any]:
+    """Decide who survives in each cluster of this partition, and tell every document."""
+    rows = work.exchange.received(work.partition).sort_by("doc").combine_chunks()
+    docs = rows["doc"].to_numpy()
+    ids = rows["id"].combine_chunks()
+    others = rows["others"].combine_chunks()
+    decided = survivors(
+        docs=docs,
+        groups=rows["group"].to_numpy(),
+        urls=rows["url_group"].to_numpy(),
+        clean=np.asarray(rows["clean"]),
+        earlier=np.asarray(rows["earlier"]),
+        scores=rows["score"].to_numpy(),
+        num_chars=rows["num_chars"].to_numpy(),
+        id_ranks=_ranks(ids),
+        edge_left=np.repeat(docs, np.diff(others.offsets.to_numpy())),
+        edge_right=others.flatten().to_numpy(),
+        edge_similarity=rows["similarities"].combine_chunks().flatten().to_numpy(),
+        edge_ways=rows["ways"].combine_chunks().flatten().to_numpy(),
+        near_similarity=work.ways.similarity,
+    )
+    partner = np.searchsorted(docs, np.maximum(decided.duplicate_of, 0))
+    has_partner = decided.duplicate_of >= 0
+    compared = has_partner & (decided.kind & (EXACT | NEAR | CONTAINED) != 0)
+    columns = {
+        "duplicate_of": ids.take(pa.array(partner, mask=~has_partner)),
+        "similarity": pa.array(decided.similarity, mask=~compared),
+        "kind": decided.kind,
+        "cluster_size": decided.cluster_size,
+    }
+    work.exchange.answer(work.partition, docs, columns, SURVIVOR_ANSWERS, work.num_shards)
+    kept = np.flatnonzero(~has_partner & (decided.cluster_size > 1))
+    largest = kept[np.lexsort((docs[kept], -decided.cluster_size[kept]))][:MOST_CLUSTERS]
+    return {
+        "exact": int((decided.kind & EXACT != 0).sum()),
+        "near": int((decided.kind & NEAR != 0).sum()),
+        "contained": int((decided.kind & CONTAINED != 0).sum()),
+        "url": int((decided.kind & URL != 0).sum()),
+        "clusters": [[int(decided.cluster_size[i]), ids[int(i)].as_py()] for i in largest],
+    }
+
+
+def _ranks(ids: pa.Array) -> Int64s:
+    """The position of each id among the sorted ids."""
+    ranks = np.empty(len(ids), np.int64)
+    ranks[pc.array_sort_indices(ids).to_numpy()] = np.arange(len(ids))
+    return ranks
