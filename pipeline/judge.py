@@ -105,11 +105,16 @@ def final_ids(columns: pa.Table, repeats: pa.Table | None) -> tuple[pa.Array, Ma
     return pa.array(values, pa.string()), repeated
 
 
-def verdicts(stages: Sequence[Stage], columns: pa.Table) -> Verdicts:
-    """Ask every stage for its reasons. `columns` holds final ids."""
+def verdicts(stages: Sequence[Stage], columns: pa.Table, capped: pa.Table | None = None) -> Verdicts:
+    """Ask every stage for its reasons. `columns` holds final ids; `capped` are the answers of `pipeline.hosts`, a reason of `select`."""
     faults = columns["fault"].to_numpy(zero_copy_only=False)
     read = {str(fault): np.asarray(faults == fault) for fault in pc.unique(columns["fault"].drop_null()).to_pylist()}
-    return {"read": dict(sorted(read.items()))} | {stage.key: stage.reasons(columns) for stage in stages}
+    judged = {"read": dict(sorted(read.items()))} | {stage.key: stage.reasons(columns) for stage in stages}
+    if capped is not None and capped.num_rows:
+        mask = np.zeros(columns.num_rows, np.bool_)
+        mask[capped["row"].to_numpy()] = True
+        judged["select"] = judged["select"] | {"host_cap": mask}
+    return judged
 
 
 def any_reason(judged: Verdicts, num_rows: int, but: Sequence[str] = ()) -> Mask:

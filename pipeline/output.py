@@ -21,6 +21,7 @@ from pipeline.edit import Edited, edit, span_columns
 from pipeline.exchange import Exchange
 from pipeline.judge import Mask, Shard, Verdicts
 from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL
+from stages.dedup.weights import duplicate_weights
 from stages.schema import DOCUMENT
 from stages.select import Select
 from stages.stage import Stage
@@ -38,6 +39,7 @@ CORPUS = (
     "num_bytes",
     "content_hash",
     "cluster_size",
+    "duplicate_weight",
 )
 REJECTED = (
     *("id", "text", "reasons", "duplicate_of", "similarity", "cluster_size", "source", "domain", "lang", "url", "licence", "meta"),
@@ -65,6 +67,7 @@ class WriteWork:
     shard: Shard
     stages: tuple[Stage, ...]
     ids: Exchange
+    capped: Exchange | None
     survivors: Exchange | None
     output: str
     rejected: Rejected
@@ -79,8 +82,12 @@ def write(work: WriteWork) -> dict[str, Any]:
     columns = shard.columns()
     ids, repeated = judge.final_ids(columns, work.ids.answered(shard.index))
     columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
+    (select,) = [stage for stage in work.stages if isinstance(stage, Select)]
     columns, kind = _with_duplicates(columns, work.survivors.answered(shard.index) if work.survivors else None)
-    verdicts = _with_duplicate_reasons(judge.verdicts(work.stages, columns), work.stages, kind)
+    weights = duplicate_weights(select.duplicates, columns["cluster_size"].to_numpy(), select.rehydrate_weights)
+    columns = columns.append_column("duplicate_weight", pa.array(weights))
+    capped = work.capped.answered(shard.index) if work.capped else None
+    verdicts = _with_duplicate_reasons(judge.verdicts(work.stages, columns, capped), work.stages, kind)
     rejected = judge.any_reason(verdicts, shard.num_rows)
     columns = columns.append_column("reasons", judge.reason_lists(verdicts, shard.num_rows))
     columns = columns.append_column("fate", pa.array(np.where(rejected, "rejected", "kept"), pa.string()))
@@ -140,7 +147,7 @@ def _with_duplicates(columns: pa.Table, answers: pa.Table | None) -> tuple[pa.Ta
 
 def _with_duplicate_reasons(verdicts: Verdicts, stages: Sequence[Stage], kind: npt.NDArray[np.int8]) -> Verdicts:
     """Duplicates are reasons of the stage that found them, unless `select` keeps duplicates."""
-    if any(isinstance(stage, Select) and stage.duplicates == "keep_with_count" for stage in stages):
+    if any(isinstance(stage, Select) and stage.duplicates in ("keep_with_count", "soft") for stage in stages):
         return verdicts
     keys = [stage.key for stage in stages]
     near = NEAR if "exact_dedup" in keys else NEAR | EXACT  # without it a copy is the nearest of near-duplicates

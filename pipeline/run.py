@@ -25,6 +25,7 @@ from pipeline.config import RunConfig, as_settings
 from pipeline.dedup.found import Found
 from pipeline.dedup.rounds import decide, find_duplicates
 from pipeline.engine import InProcess, OnRay, Statistics, peak_memory_bytes, run_phase
+from pipeline.hosts import cap_hosts
 from pipeline.judge import Shard
 from pipeline.local import LocalWork, annotate_split
 from pipeline.manifest import code_identity, identity, signature_identity
@@ -90,9 +91,11 @@ class Runner:
         """Survivors, decisions, output files, and a check of the files as they lie. Counts of each shard."""
         plan, own = self.plan, found.own
         key = identity(plan.select_identity, [s.uri for s in found.shards], [s.earlier for s in found.shards], plan.config.output)
-        survivors = decide(self, found, key)
+        capped = cap_hosts(self, found, key)
+        survivors = decide(self, found, capped, key)
         writes = {
-            str(s.index): output.WriteWork(s, plan.stages, found.ids, survivors, plan.config.output, plan.config.rejected) for s in own
+            str(s.index): output.WriteWork(s, plan.stages, found.ids, capped, survivors, plan.config.output, plan.config.rejected)
+            for s in own
         }
         there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in plan.folders]
         lost = [str(s.index) for s in own if not all(f"part-{s.index:06d}.parquet" in names for names in there)]

@@ -156,7 +156,7 @@ def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[s
         "repeated_ids": sum(counts("repeated ids", "repeated_ids")),
         "candidate_pairs": sum(counts("components", "pairs")),
         "verified_pairs": sum(counts("verify", "verified")),
-        "largest_cluster": max(counts("resolve", "largest_cluster"), default=1),
+        "largest_cluster": max((size for s in statistics.get("resolve", ()) for size, _ in s["clusters"]), default=1),
     }
 
 

@@ -5,9 +5,9 @@ and duplicates are dropped. All reasons are recorded, not only the first. Only d
 duplicate cluster (`stages.dedup.survivors`), so a retuned threshold or a takedown re-opens the clusters that it touches.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.loader import Between, Positive, SettingError
+from stages.dedup.weights import FINEWEB2_ZH
 from stages.lists import entries
 from stages.stage import Stage
 
@@ -29,8 +31,13 @@ class Select(Stage):
     key: ClassVar[str] = "select"
     reads: ClassVar[tuple[str, ...]] = ("id", "url", "lang", "fault", "num_chars")
 
-    duplicates: Literal["drop", "keep_with_count"] = "drop"
-    """`drop` keeps the survivor of each cluster; `keep_with_count` keeps all and leaves the choice to `cluster_size`."""
+    duplicates: Literal["drop", "keep_with_count", "soft", "rehydrate"] = "drop"
+    """`drop` keeps the survivor of each cluster; `keep_with_count` keeps all and leaves the choice to `cluster_size`. `soft` keeps all
+    with a `duplicate_weight` of 1 / cluster_size; `rehydrate` keeps the survivor with a weight by the size of its cluster."""
+    rehydrate_weights: dict[str, Annotated[float, Between(0)]] = field(default_factory=lambda: dict(FINEWEB2_ZH))
+    """For `rehydrate`: the weight from which cluster size on, beginning with 1; FineWeb-2's for Chinese if not given."""
+    max_per_host: Positive | None = None
+    """Of one host at most so many different texts are kept, chosen by a hash of their content; others get the reason `host_cap`."""
     languages: tuple[str, ...] = ()
     """Languages to keep, as `measure` names them; `zh` covers zh-hans and zh-hant. None given: all. Others get the reason `language`."""
     takedown_ids: str | None = None
@@ -43,6 +50,11 @@ class Select(Stage):
     """File of URLs whose documents are not wanted, compared exactly; reason `blocked_url`."""
     block_hosts: str | None = None
     """File of hosts whose documents are not wanted, with all their subdomains; reason `blocked_host`."""
+
+    def __post_init__(self) -> None:
+        if "1" not in self.rehydrate_weights or not all(size.isdecimal() and size != "0" for size in self.rehydrate_weights):
+            sizes = ", ".join(self.rehydrate_weights)
+            raise SettingError("rehydrate_weights", f"got the sizes {sizes}; wanted whole numbers from 1 on, 1 among them")
 
     def computed_by(self) -> dict[str, Any]:
         """Nothing: the decision is made again for each output."""

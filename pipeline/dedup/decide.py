@@ -48,6 +48,7 @@ class FactsWork:
     contents: Exchange
     urls: Exchange | None
     overlaps: Exchange | None
+    capped: Exchange | None
     clusters: Exchange
     ways: Ways
     out: Exchange
@@ -64,7 +65,8 @@ def facts(work: FactsWork) -> dict[str, Any]:
     else:
         ids, _ = judge.final_ids(columns, work.ids.answered(shard.index))
         columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
-        clean = ~judge.any_reason(judge.verdicts(work.stages, columns), shard.num_rows)
+        capped = work.capped.answered(shard.index) if work.capped else None
+        clean = ~judge.any_reason(judge.verdicts(work.stages, columns, capped), shard.num_rows)
     docs = shard.documents()
     others, similarities, ways = _edges(work, rows)
     values = {

@@ -104,12 +104,15 @@ def gather(work: GatherWork) -> dict[str, Any]:
 
 
 def _pairs(answers: pa.Table) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
-    """(row, other, owns) of each candidate pair of a shard, once, although several bands found it; ordered by row and other."""
+    """(row, other, owns) of each candidate pair of a shard, once, although several bands found it; ordered by row and other.
+
+    Where each end is a representative in one band and none in another, both own the pair, and it is verified twice.
+    """
     row, other, owns = answers["row"].to_numpy(), answers["other"].to_numpy(), np.asarray(answers["owns"])
-    order = np.lexsort((~owns, other, row))
+    order = np.lexsort((owns, other, row))
     row, other, owns = row[order], other[order], owns[order]
     first = np.ones(len(row), np.bool_)
-    first[1:] = (row[1:] != row[:-1]) | (other[1:] != other[:-1])
+    first[1:] = (row[1:] != row[:-1]) | (other[1:] != other[:-1]) | (owns[1:] != owns[:-1])
     return row[first], other[first], owns[first]
 
 

@@ -113,7 +113,7 @@ def _components(
     return out, found
 
 
-def decide(runner: Phases, found: Found, key: str) -> Exchange | None:
+def decide(runner: Phases, found: Found, capped: Exchange | None, key: str) -> Exchange | None:
     """The survivors of each cluster, answered to the shards; None for a run without dedup. `key` stands for the selection."""
     if found.contents is None:
         return None
@@ -125,7 +125,9 @@ def decide(runner: Phases, found: Found, key: str) -> Exchange | None:
     row_bytes = 200.0 * counts["candidates"] / max(1, sum(s.num_rows for s in shards))
     survivors = exchange(runner, shards, "survivors", row_bytes, key)
     works = {
-        f"send-{s.index}": FactsWork(s, plan.stages, found.ids, found.contents, found.urls, found.overlaps, clusters, ways, survivors)
+        f"send-{s.index}": FactsWork(
+            s, plan.stages, found.ids, found.contents, found.urls, found.overlaps, capped, clusters, ways, survivors
+        )
         for s in shards
     }
     runner.phase("facts", folder_of(survivors), facts, works)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dedup.survivors import survivors
+from stages.dedup.survivors import CONTAINED, LEFT_MAY_GO, NEAR, RIGHT_MAY_GO, URL, survivors
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,54 @@ def test_copies_of_a_near_duplicate_have_both_bits() -> None:
 def test_the_clean_copy_represents_its_content() -> None:
     fates = decide([replace(A, clean=False), Document(5, 1, num_chars=300, id_rank=7)], [])
     assert fates == {1: (5, 1.0, 1, 2), 5: (-1, 0.0, 0, 2)}
+
+
+def decide_with(documents: list[Document], edges: list[tuple[int, int, float, int]], **more: list[int]) -> dict[int, Fate]:
+    """As `decide`, with the ways of each edge, and `urls` or `earlier` of each document."""
+    decision = survivors(
+        docs=np.array([d.doc for d in documents], np.int64),
+        groups=np.array([d.group for d in documents], np.int64),
+        clean=np.array([d.clean for d in documents], np.bool_),
+        scores=np.array([d.score for d in documents], np.float64),
+        num_chars=np.array([d.num_chars for d in documents], np.int64),
+        id_ranks=np.array([d.id_rank for d in documents], np.int64),
+        edge_left=np.array([edge[0] for edge in edges], np.int64),
+        edge_right=np.array([edge[1] for edge in edges], np.int64),
+        edge_similarity=np.array([edge[2] for edge in edges], np.float64),
+        edge_ways=np.array([edge[3] for edge in edges], np.int8),
+        near_similarity=0.8,
+        urls=np.array(more["urls"], np.int64) if "urls" in more else None,
+        earlier=np.array(more["earlier"], np.bool_) if "earlier" in more else None,
+    )
+    fates = zip(*(column.tolist() for column in decision), strict=True)
+    return dict(zip((d.doc for d in documents), fates, strict=True))
+
+
+def test_an_edge_of_one_way_removes_only_that_end() -> None:
+    assert decide_with([A, B], [(1, 2, 0.5, RIGHT_MAY_GO)]) == {1: (-1, 0.0, 0, 2), 2: (1, 0.5, CONTAINED, 2)}
+    assert decide_with([A, B], [(1, 2, 0.5, LEFT_MAY_GO)]) == {1: (-1, 0.0, 0, 1), 2: (-1, 0.0, 0, 1)}
+    assert decide_with([A, B], [(2, 1, 0.9, LEFT_MAY_GO)]) == {1: (-1, 0.0, 0, 2), 2: (1, 0.9, NEAR, 2)}
+
+
+def test_earlier_documents_stay_and_are_preferred_to_better_ones() -> None:
+    edges = [(1, 2, 0.9, LEFT_MAY_GO | RIGHT_MAY_GO), (1, 3, 0.85, LEFT_MAY_GO | RIGHT_MAY_GO)]
+    fates = decide_with([A, B, C], edges, earlier=[0, 1, 1])
+    assert fates == {1: (2, 0.9, NEAR, 2), 2: (-1, 0.0, 0, 2), 3: (-1, 0.0, 0, 1)}
+
+
+@given(clusters(), st.data())
+def test_of_one_url_at_most_one_document_is_kept_and_nothing_points_to_a_removed_one(cluster, data: st.DataObject) -> None:
+    documents, edges = cluster
+    address = [data.draw(st.integers(0, 3)) for _ in documents]
+    urls = [documents[address.index(a)].doc for a in address]
+    both = LEFT_MAY_GO | RIGHT_MAY_GO
+    fates = decide_with(documents, [(*edge, both) for edge in edges], urls=urls)
+    kept = [d for d in documents if d.clean and fates[d.doc][0] == -1]
+    assert len({urls[d.doc] for d in kept}) == len(kept)
+    for d in documents:
+        keeper, _, kind, _ = fates[d.doc]
+        assert keeper == -1 or (kind and keeper in {k.doc for k in kept})
+        assert not d.clean or d in kept or keeper != -1
 
 
 def test_no_documents_give_no_decision() -> None:
