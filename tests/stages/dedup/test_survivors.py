@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dedup.survivors import CONTAINED, LEFT_MAY_GO, NEAR, RIGHT_MAY_GO, URL, survivors
+from stages.dedup.survivors import CONTAINED, LEFT_MAY_GO, NEAR, RIGHT_MAY_GO, survivors
 
 
 @dataclass(frozen=True)
