@@ -43,9 +43,9 @@ def check_part(work: CheckWork) -> dict[str, Any]:
 
 def _rebuild(work: CheckWork) -> int:
     """Rebuild each edited document; how many there are."""
-    cuts: dict[str, list[tuple[int, bytes]]] = {}
-    for row in _read(work, "edits", ["id", "start", "removed"]).to_pylist():
-        cuts.setdefault(row["id"], []).append((row["start"], row["removed"].encode()))
+    cuts: dict[str, list[tuple[int, bytes, bytes]]] = {}
+    for row in _read(work, "edits", ["id", "start", "removed", "replacement"]).to_pylist():
+        cuts.setdefault(row["id"], []).append((row["start"], row["removed"].encode(), row["replacement"].encode()))
     if not cuts:
         return 0
     corpus = _read(work, "corpus", ["id", "text", "content_hash"])

@@ -20,7 +20,7 @@ class Edited(NamedTuple):
     num_chars: npt.NDArray[np.int64]
     num_bytes: npt.NDArray[np.int64]
     edit_share: npt.NDArray[np.float32]
-    """Share of characters that was proposed and left in; 0 where it was cut, and for rejected documents, whose text stays whole."""
+    """Share of characters that was proposed and left in; 0 where it was cut, and for rejected documents, whose text stays as it is."""
     cut_share: npt.NDArray[np.float32]
     cuts: pa.Table
     """Rows of `stages.edits.EDITS`."""
@@ -59,7 +59,7 @@ def _proposals(columns: pa.Table, proposals: pa.Table, rows: npt.NDArray[np.int6
     by_stage = [column.take(at).to_pylist() for column in proposals.columns]
     found = []
     for number, row in enumerate(rows.tolist()):
-        spans = [Span(**span) for column in by_stage for span in column[number] or ()]
+        spans = [Span(**{k: v for k, v in span.items() if v is not None}) for column in by_stage for span in column[number] or ()]
         found.append((row, ids[number], texts[number].encode(), spans))
     return found
 

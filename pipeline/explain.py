@@ -96,6 +96,7 @@ def struck_through(text: str, edits: Sequence[Mapping[str, Any]]) -> Text:
         shown.append(edited[taken : taken + cut["start"] - end].decode())
         taken += cut["start"] - end
         shown.append(cut["removed"], "strike red")
+        shown.append(cut["replacement"], "green")
         end = cut["end"]
     return shown.append(edited[taken:].decode())
 

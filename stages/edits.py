@@ -8,6 +8,9 @@ text, each with the rule that wants it gone. Nothing is removed until all have s
   text stays whole and `edit_share` marks the document for a lower weight: what would be left is no text that anybody wrote;
 - below 5 % removes them all.
 
+A span with a `replacement` is a mask: it hides something (an address, a key) and is applied whatever becomes of the removals, since what
+it hides must not be in the corpus; where a removal takes its place, that is enough.
+
 So that the rest still reads, a cut takes its line end with it, or the spaces on one side; blank lines above and below do not add up.
 Source: FineWeb (Penedo et al. 2024, 3.4) found that models get worse when lines are de-duplicated away inside documents. Bounds are ours.
 Every cut is reversible: `rebuild` gives the normalised text byte by byte.
@@ -26,7 +29,7 @@ EDGE_SHARE = 0.1
 """What follows at most this share of the kept bytes, or is followed by as little, stands at an edge."""
 
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int64()), pa.field("end", pa.int64()), pa.field("rule", pa.string())]))
-"""Type of a column of proposals. A stage that knows them adds `partner` (an id) and `similarity` to the struct."""
+"""Type of a column of proposals. A stage that knows them adds `partner` (an id), `similarity` and `replacement` to the struct."""
 
 EDITS = pa.schema(
     [
@@ -37,6 +40,7 @@ EDITS = pa.schema(
         pa.field("partner", pa.string()),
         pa.field("similarity", pa.float64()),
         pa.field("removed", pa.large_string()),
+        pa.field("replacement", pa.string()),
     ]
 )
 """A row of `OUT/edits/` for each cut, in the order of documents and offsets."""
@@ -57,28 +61,37 @@ class Span(NamedTuple):
     rule: str
     partner: str | None = None
     similarity: float | None = None
+    replacement: str = ""
+    """What stands there instead: a mask."""
 
 
 class Decision(NamedTuple):
     """What happens to one document."""
 
     cuts: tuple[Span, ...]
-    """Disjoint, ascending; empty if nothing is removed."""
+    """Disjoint, ascending; empty if nothing is removed or masked."""
     edit_share: float
     """Share of the characters that was proposed and left in the text; 0 if it was cut."""
     cut_share: float
-    """Share of the characters that is cut."""
+    """Share of the characters that is removed; masks do not count."""
 
 
 def decide(spans: Iterable[Span], text: bytes) -> Decision:
     r"""Unite the proposals for one normalised text, which is valid UTF-8, and apply the policy. Overlaps go to the earlier span.
 
     >>> decide([Span(15, 24, "boilerplate")], b"A body of text\nRead more").cuts
-    (Span(start=14, end=24, rule='boilerplate', partner=None, similarity=None),)
+    (Span(start=14, end=24, rule='boilerplate', partner=None, similarity=None, replacement=''),)
     >>> decide([Span(0, 10, "boilerplate")], b"Read more.").edit_share
     1.0
     """
-    proposed = _disjoint(spans)
+    spans = list(spans)
+    masks = _disjoint(span for span in spans if span.replacement)
+    decision = _removals(_disjoint(span for span in spans if not span.replacement), text)
+    return decision._replace(cuts=_with_masks(decision.cuts, masks)) if masks else decision
+
+
+def _removals(proposed: Sequence[Span], text: bytes) -> Decision:
+    """The policy on what is to go without replacement."""
     if not proposed:
         return Decision((), 0.0, 0.0)
     num_chars = _num_chars(text)
@@ -94,25 +107,40 @@ def decide(spans: Iterable[Span], text: bytes) -> Decision:
     return Decision(cuts, 0.0, 1 - _num_chars(kept) / num_chars)
 
 
+def _with_masks(cuts: Sequence[Span], masks: Sequence[Span]) -> tuple[Span, ...]:
+    """Both in one ascending row: of a mask, what no cut takes."""
+    left = []
+    for mask in masks:
+        start, end = mask.start, mask.end
+        for cut in cuts:
+            if cut.start <= start < cut.end:
+                start = cut.end
+            elif start < cut.start < end:
+                end = cut.start
+        if start < end:
+            left.append(mask._replace(start=start, end=end))
+    return tuple(sorted([*cuts, *left], key=lambda span: span.start))
+
+
 def remove(text: bytes, cuts: Sequence[Span]) -> bytes:
-    """The text without the cuts, which are disjoint and ascending."""
+    """The text without the cuts, which are disjoint and ascending, and with what replaces them."""
     pieces, at = [], 0
     for cut in cuts:
-        pieces.append(text[at : cut.start])
+        pieces += [text[at : cut.start], cut.replacement.encode()]
         at = cut.end
     return b"".join([*pieces, text[at:]])
 
 
-def rebuild(edited: bytes, cuts: Iterable[tuple[int, bytes]]) -> bytes:
-    """The normalised text again, from (start, removed bytes) of each cut in ascending order.
+def rebuild(edited: bytes, cuts: Iterable[tuple[int, bytes, bytes]]) -> bytes:
+    """The normalised text again, from (start, removed bytes, replacement) of each cut in ascending order.
 
-    >>> rebuild(b"ad", [(1, b"bc")])
+    >>> rebuild(b"a-d", [(1, b"bc", b"-")])
     b'abcd'
     """
     pieces, taken, length = [], 0, 0
-    for start, removed in cuts:
+    for start, removed, replacement in cuts:
         pieces += [edited[taken : taken + start - length], removed]
-        taken += start - length
+        taken += start - length + len(replacement)
         length = start + len(removed)
     return b"".join([*pieces, edited[taken:]])
 

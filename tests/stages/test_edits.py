@@ -88,19 +88,40 @@ def test_shares_count_characters_not_bytes() -> None:
     assert cut(text, "汉" * 8)[1].cut_share == pytest.approx(0.09)  # and its line end
 
 
+def test_a_mask_is_applied_whatever_becomes_of_the_removals() -> None:
+    text = ("甲" * 40 + "，写信到 a@b.example 。" + "乙" * 20 + "。").encode()
+    at = text.index(b"a@b")
+    mask = Span(at, at + 11, "email", replacement="<EMAIL>")
+    masked = text.replace(b"a@b.example", b"<EMAIL>")
+    decision = decide([mask], text)
+    assert remove(text, decision.cuts) == masked
+    assert (decision.edit_share, decision.cut_share) == (0, 0)
+    refused = decide([Span(0, 60, "boilerplate"), mask], text)  # 20 of 79 characters, no whole line
+    assert remove(text, refused.cuts) == masked
+    assert refused.edit_share == pytest.approx(20 / 79)
+
+
+def test_what_is_removed_needs_no_mask() -> None:
+    text = (BODY + "\n写信到 a@b.example\n" + BODY).encode()
+    line, at = text.index("写信".encode()), text.index(b"a@b")
+    decision = decide([Span(line, at + 11, "boilerplate"), Span(at, at + 11, "email", replacement="<EMAIL>")], text)
+    assert [cut.rule for cut in decision.cuts] == ["boilerplate"]
+    assert remove(text, decision.cuts) == f"{BODY}\n{BODY}".encode()
+
+
 LINES = st.lists(st.sampled_from(["", "甲。", "first sentence. second one.", "😀", " x", "阅读全文", "end"]), min_size=1, max_size=8)
 
 
-@given(LINES, st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=5))
-def test_every_text_is_rebuilt_and_cuts_are_disjoint(lines: list[str], spans: list[tuple[int, int]]) -> None:
+@given(LINES, st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.sampled_from(["", "", "[X]", "〔邮箱〕"])), max_size=5))
+def test_every_text_is_rebuilt_and_cuts_are_disjoint(lines: list[str], spans: list[tuple[int, int, str]]) -> None:
     text = "\n".join(lines)
     places = [len(text[:i].encode()) for i in range(len(text) + 1)]
-    proposed = [Span(places[min(a, len(text))], places[min(a + b, len(text))], "r") for a, b in spans]
+    proposed = [Span(places[min(a, len(text))], places[min(a + b, len(text))], "r", replacement=mask) for a, b, mask in spans]
     data = text.encode()
     decision = decide([span for span in proposed if span.start < span.end], data)
     left = remove(data, decision.cuts)
-    assert rebuild(left, [(c.start, data[c.start : c.end]) for c in decision.cuts]) == data
+    assert rebuild(left, [(c.start, data[c.start : c.end], c.replacement.encode()) for c in decision.cuts]) == data
     assert all(a.end <= b.start for a, b in zip(decision.cuts, decision.cuts[1:], strict=False))
     left.decode()
     assert not decision.cuts or left.strip()
-    assert decision.edit_share == 0 or not decision.cuts
+    assert decision.edit_share == 0 or all(c.replacement for c in decision.cuts)
