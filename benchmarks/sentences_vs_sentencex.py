@@ -1,10 +1,10 @@
 """Sentence boundaries and speed beside sentencex (Wikimedia, Rust): agreement by file, MB/s of both, and differences to read.
 
-    python benchmarks/sentences_vs_sentencex.py FOLDER [--documents 1000] [--seed 17] [--show 3]
+    python benchmarks/sentences_vs_sentencex.py FOLDER [--documents 1000] [--seeds 17 1 2] [--show 3]
 
 FOLDER holds `NAME_en.jsonl.zst` and `NAME_zh.jsonl.zst` with a `text` field; `--documents` are drawn for each language, evenly over
-its files. A boundary is the place of the first character behind it that is not white space; both ends of a text do not count.
-F1 takes sentencex for the truth, which it is not: read the differences (`--show`), and docs/sentences.md.
+its files, anew for each seed. A boundary is the place of the first character behind it that is not white space; both ends of a text do
+not count. F1 takes sentencex for the truth, which it is not: read the differences (`--show`), and docs/sentences.md.
 
 lines      each line is given to both as a text of its own: what they take from signs and words, not from line breaks
 set aside  the same without three kinds of difference: 。！？ before a digit or small letter, where sentencex does not cut; its cuts
@@ -41,18 +41,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--documents", type=int, default=1000, help="of each language")
-    parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[17, 1, 2], help="of draws; files and differences of the first are shown"
+    )
     parser.add_argument("--show", type=int, default=3, help="differences of each kind and file")
     arguments = parser.parse_args()
     sentences(text_buffer(pa.array(["warm"])))
     print(f"{'':24}{'documents':>10}{'MB':>7}{'boundaries':>12}{'F1 lines':>10}{'set aside':>11}{'in lines':>10}{'all':>8}", end="")
     print(f"{'ours MB/s':>11}{'sentencex':>11}")
+    for seed in arguments.seeds:
+        if seed != arguments.seeds[0]:
+            print(f"seed {seed}")
+        shown = compare(arguments.folder, arguments.documents, seed, arguments.show if seed == arguments.seeds[0] else None)
+        print("\n".join(shown), end="\n" if shown else "")
+
+
+def compare(folder: Path, documents: int, seed: int, show: int | None) -> list[str]:
+    """Print the line of each language, and of each file unless `show` is None; return `show` differences of each kind and file."""
     shown = []
     for language in ("en", "zh"):
         total = [0.0] * 15
-        for name, texts in draw(
-            sorted(arguments.folder.glob(f"*_{language}.jsonl.zst")), arguments.documents, random.Random(arguments.seed)
-        ).items():
+        for name, texts in draw(sorted(folder.glob(f"*_{language}.jsonl.zst")), documents, random.Random(seed)).items():
             ours, our_seconds = by_us(texts)
             theirs, their_seconds = by_sentencex(texts, language)
             lines = [line for text in texts for line in text.split("\n")]
@@ -62,11 +71,12 @@ def main() -> None:
             figures += agreement(inside_lines(ours, texts), inside_lines(theirs, texts))
             figures += agreement(ours, theirs)
             figures += [sum(len(text.encode()) for text in texts) / 1e6, our_seconds, their_seconds]
-            report(name, len(texts), figures)
             total = [a + b for a, b in zip(total, figures, strict=True)]
-            shown += differences(name, lines, our_lines, their_lines, arguments.show, random.Random(arguments.seed))
-        report(f"all {language}", arguments.documents, total)
-    print("\n".join(shown))
+            if show is not None:
+                report(name, len(texts), figures)
+                shown += differences(name, lines, our_lines, their_lines, show, random.Random(seed))
+        report(f"all {language}", documents, total)
+    return shown
 
 
 def draw(files: list[Path], count: int, chance: random.Random) -> dict[str, list[str]]:

@@ -24,10 +24,10 @@ from numba import njit
 from stages.text.buffers import TextBuffer, read_only
 from stages.text.characters import WORD_MULTIPLIER, decode
 
-MAX_HELD_BYTES = 1000
-"""A quotation or bracket longer than this, 170 English words or 330 Chinese characters, is cut like other text.
+MAX_HELD_BYTES = 2000
+"""A quotation or bracket longer than this, 340 English words or 660 Chinese characters, is cut like other text.
 
-So a speech in quotes has sentences, and an unpaired sign spoils little.
+A page of a book: so a speech in quotes has sentences, and an unpaired sign spoils a page at most. docs/sentences.md has other limits.
 """
 
 PROSE_WRAP_BYTES = (40, 130)

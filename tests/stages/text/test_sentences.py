@@ -13,7 +13,7 @@ from stages.text.buffers import TextBuffer
 from stages.text.sentences import MAX_HELD_BYTES, Sentences, sentences
 
 WRAPPED = "A line of English prose that an editor has wrapped at about seventy\nletters goes on in the next line, and ends there."
-LONG_QUOTE = "“" + "他说了很多话。" * 60 + "”"
+LONG_QUOTE = "“" + "他说了很多话。" * 100 + "”"
 
 # A bar marks each boundary. Most English cases follow the Golden Rules of Pragmatic Segmenter, the rest is from real documents.
 CASES = [
@@ -185,7 +185,8 @@ def test_a_slice_of_a_larger_column_has_its_own_sentences() -> None:
 
 PIECES = [
     "He", " He ", "the", " a ", "A", " Mr", "No", "p.m", "U.S", " etc", "3", "12", " 5 ", "IV", "word and so on ", "x" * 10 + " ",
-    "第", "国家", "一", "国" * 31, "x" * 600, "a line of English prose wrapped at some column,\nwhich goes on ", "é", "😀", "\ufffd", "３",
+    "第", "国家", "一", "国" * 31, "x" * 600, "x" * 1300,
+    "a line of English prose wrapped at some column,\nwhich goes on ", "é", "😀", "\ufffd", "３",
     ".", ". ", "...", "!", "? ", "。", "！", "？", "．", "…", ",", "，", "、", ":", ";", "；", "-", "- ", "* ", "#", "|", "> ", "•",
     "'", "’", "‘", '"', "“", "”", "「", "」", "『", "』", "(", ")", "（", "）", "[1]", "[", "]", "《", "》", "\\", "}",
     "\n", "\n", "\n\n", "\r\n", " ", "\t", "\u3000", "\xa0",
