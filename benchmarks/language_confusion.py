@@ -1,4 +1,4 @@
-"""Which language texts are decided to be in: python benchmarks/language_confusion.py DATA [--lid-model FILE] [--json OUT].
+"""Which language texts are decided to be in: python benchmarks/language_confusion.py DATA [--lid-model FILE|lingua] [--json OUT].
 
 DATA holds `langid-udhr2/`, the Declaration of Human Rights in 388 language files, and corpora as JSON lines (zstd) with `lang`. For each
 true language: how many texts are decided as each of ours. The Declaration is asked as whole documents and as single lines (an article's
@@ -30,7 +30,7 @@ def main() -> None:
     """Print the tables; write JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--lid-model", help="a fastText model of languages for Latin text")
+    parser.add_argument("--lid-model", help="a fastText model of languages for Latin text, or lingua")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     arguments = parser.parse_args()
     measure = Measure(lid_model=arguments.lid_model)

@@ -88,6 +88,35 @@ def explain(run_folder: Run, document_id: Annotated[str, typer.Argument(metavar=
 
 
 @app.command()
+def duplicates(
+    run_folder: Run,
+    show: Annotated[str | None, typer.Option("--show", metavar="ID", help="Only the cluster of this document, with its texts.")] = None,
+    members: Annotated[int, typer.Option("--members", min=1, help="With --show: so many members, the least similar first.")] = 10,
+    top: Annotated[int, typer.Option("--top", min=1, help="So many clusters, the largest first.")] = 20,
+    source: Annotated[str | None, typer.Option("--source", help="Only clusters with a document of this source.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="Only clusters with a document of this domain.")] = None,
+    min_size: Annotated[int, typer.Option("--min-size", min=2, help="Only clusters of at least so many documents.")] = 2,
+    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write what is shown here too.")] = None,
+) -> None:
+    """List the largest clusters of duplicates, or show how the members of one differ."""
+    import orjson
+
+    from pipeline.clusters import cluster, clusters, print_cluster, print_clusters
+    from pipeline.storage import write_bytes
+
+    found: Any
+    if show is not None:
+        found = cluster(run_folder, show, members)
+        print_cluster(found)
+    else:
+        found = clusters(run_folder, top, source, domain, min_size)
+        print_clusters(run_folder, found)
+    if json_file:
+        write_bytes(json_file, orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        print(f"figures  {json_file}")
+
+
+@app.command()
 def calibrate(
     run_folder: Run,
     signals: Annotated[list[str] | None, typer.Option("--signal", metavar="NAME", help="Only this signal; may be repeated.")] = None,

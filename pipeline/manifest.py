@@ -20,7 +20,10 @@ import orjson
 
 from pipeline import storage
 
-_COMPUTES = ("OpenCC", "datasketch", "fasttext", "numba", "numpy", "orjson", "pyarrow", "resiliparse", "fastwarc", "xxhash")
+_COMPUTES = (
+    *("OpenCC", "datasketch", "fasttext", "lingua-language-detector", "numba", "numpy", "orjson", "pyarrow", "resiliparse", "fastwarc"),
+    "xxhash",
+)
 """Distributions whose version can change a byte of an intermediate."""
 _SHOWS = ("calibrate.py", "card.py", "cli.py", "distribution.py", "examples.py", "explain.py", "finished.py", "progress.py", "summary.py")
 """Modules that change no byte of a run's Parquet files."""

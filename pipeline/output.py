@@ -76,7 +76,7 @@ class WriteWork:
 def write(work: WriteWork) -> dict[str, Any]:
     """Decide every document of the shard and write it where it belongs.
 
-    Reports counts by language, reason and stage; see `_counts`. Asserts that each document is kept or rejected, never both.
+    Reports counts by language, reason and stage, see `_counts`, and the entries of lists that matched. Asserts that each document is kept or rejected, never both.
     """
     shard = work.shard
     columns = shard.columns()
@@ -113,7 +113,8 @@ def write(work: WriteWork) -> dict[str, Any]:
     write_parquet(storage.join(work.output, "ledger", part), columns.select([*LEDGER, *signals]))
     if edited:
         write_parquet(storage.join(work.output, "edits", part), edited.cuts)
-    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited)
+    matched = select.matched(columns.filter(pa.array(rejected)))
+    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited) | {"matched": matched}
 
 
 def _edited(full: pa.Table, edited: Edited | None) -> pa.Table:

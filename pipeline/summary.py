@@ -14,6 +14,10 @@ from rich.text import Text
 
 from pipeline.output import MOST_LANGUAGES, OTHER_CODES
 from pipeline.plan import Plan
+from stages.select import Select
+
+MOST_UNMATCHED = 10
+"""Entries of a takedown or block list that the summary names where they matched nothing."""
 
 Sizes = list[int]
 """[documents, characters, bytes]"""
@@ -60,6 +64,7 @@ def summarise(
         "phases": {name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()},
         "duplicates": _duplicates(statistics),
         "edits": _edits(counts),
+        "lists": _lists(plan, counts),
         "peak_memory_bytes": {
             "driver": driver_memory_bytes,
             "worker": max((s["peak_memory_bytes"] for found in statistics.values() for s in found), default=0),
@@ -148,6 +153,22 @@ def _edits(counts: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
     return dict(sorted(edits.items(), key=lambda item: (-item[1][1], item[0])))
 
 
+def _lists(plan: Plan, counts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of each takedown and block list: its file, how many entries it has, and those that matched no document."""
+    select = plan.stage(Select)
+    assert isinstance(select, Select)
+    matched: dict[str, set[int]] = defaultdict(set)
+    for count in counts:
+        for name, places in count["matched"].items():
+            matched[name].update(places)
+    found = {}
+    for name, listed in select.listed.items():
+        if file := getattr(select, name):
+            unmatched = [entry for place, entry in enumerate(listed) if place not in matched[name]]
+            found[name] = {"file": file, "entries": len(listed), "unmatched": len(unmatched), "examples": unmatched[:MOST_UNMATCHED]}
+    return found
+
+
 def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
     def counts(phase: str, key: str) -> list[int]:
         return [int(s.get(key, 0)) for s in statistics.get(phase, ())]
@@ -199,6 +220,11 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
         percent = (f"{100 * row['document_share']:.2f}", f"{100 * row['byte_share']:.2f}")
         table.add_row(Text(row["stage"]), f"{row['documents']:,}", *percent, bar)
     console.print(table)
+    for name, found in summary["lists"].items():
+        if found["unmatched"]:
+            more = ", …" if found["unmatched"] > len(found["examples"]) else ""
+            shares = f"{found['unmatched']:,} of {found['entries']:,} entries matched no document"
+            console.print(Text(f"{name} ({found['file']}): {shares}: {', '.join(found['examples'])}{more}", style="yellow"))
     peak = summary["peak_memory_bytes"]
     console.print(
         f"input {documents['input']:,} = kept {documents['kept']:,} + rejected {documents['rejected']:,} documents, checked by id; "

@@ -5,6 +5,7 @@ and duplicates are dropped. All reasons are recorded, not only the first. Only d
 duplicate cluster (`stages.dedup.survivors`), so a retuned threshold or a takedown re-opens the clusters that it touches.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,6 +20,9 @@ from configs.loader import Between, Positive, SettingError
 from stages.dedup.weights import FINEWEB2_ZH
 from stages.lists import entries
 from stages.stage import Stage
+
+LISTS = ("takedown_ids", "takedown_urls", "takedown_hosts", "block_urls", "block_hosts")
+"""Settings of `Select` that name a list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,27 +66,46 @@ class Select(Stage):
 
     def files(self) -> tuple[str, ...]:
         """The takedown and block lists."""
-        lists = (self.takedown_ids, self.takedown_urls, self.takedown_hosts, self.block_urls, self.block_hosts)
-        return tuple(file for file in lists if file)
+        return tuple(file for name in LISTS if (file := getattr(self, name)))
 
     @cached_property
-    def _takedown(self) -> tuple[pa.Array, pa.Array, frozenset[str]]:
-        ids, urls, hosts = map(entries, (self.takedown_ids, self.takedown_urls, self.takedown_hosts))
-        return pa.array(ids, pa.string()), pa.array(urls, pa.string()), _lower(hosts)
+    def listed(self) -> dict[str, list[str]]:
+        """The different entries of each list, in its order, hosts in small letters; none of a list that is not given."""
+        return {name: list(dict.fromkeys(_normal(name, entry) for entry in entries(getattr(self, name)))) for name in LISTS}
 
     @cached_property
-    def _blocked(self) -> tuple[pa.Array, frozenset[str]]:
-        return pa.array(entries(self.block_urls), pa.string()), _lower(entries(self.block_hosts))
+    def _arrays(self) -> dict[str, pa.Array]:
+        return {name: pa.array(listed, pa.string()) for name, listed in self.listed.items()}
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, int]]:
+        return {name: {entry: place for place, entry in enumerate(self.listed[name])} for name in LISTS if name.endswith("hosts")}
+
+    def matched(self, columns: pa.Table) -> dict[str, list[int]]:
+        """Places in `listed` of the entries that name a document of `columns`, ascending, for each list that is given."""
+        found = {}
+        for name in LISTS:
+            if getattr(self, name) is None:
+                continue
+            if name in self._places:
+                places = self._places[name]
+                met = {places[host] for url in columns["url"].to_pylist() for host in _hosts(url) if host in places}
+            else:
+                column = columns["id" if name == "takedown_ids" else "url"]
+                met = set(pc.index_in(column, value_set=self._arrays[name]).drop_null().to_pylist())
+            found[name] = sorted(met)
+        return found
 
     def reasons(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
         """`empty`, `language`, `takedown`, `blocked_url` and `blocked_host`. `columns` must hold final ids."""
-        ids, urls, hosts = self._takedown
-        blocked_urls, blocked_hosts = self._blocked
+        listed = self._arrays
+        hosts, blocked_hosts = self._places["takedown_hosts"], self._places["block_hosts"]
+        takedown = _is_in(columns["id"], listed["takedown_ids"]) | _is_in(columns["url"], listed["takedown_urls"])
         found = {
             "empty": np.asarray(pc.and_(pc.equal(columns["num_chars"], 0), pc.is_null(columns["fault"]))),
             "language": self._other_languages(columns),
-            "takedown": _is_in(columns["id"], ids) | _is_in(columns["url"], urls) | _on_hosts(columns["url"], hosts),
-            "blocked_url": _is_in(columns["url"], blocked_urls),
+            "takedown": takedown | _on_hosts(columns["url"], hosts),
+            "blocked_url": _is_in(columns["url"], listed["block_urls"]),
             "blocked_host": _on_hosts(columns["url"], blocked_hosts),
         }
         return {reason: mask for reason, mask in found.items() if mask.any()}
@@ -97,24 +120,29 @@ class Select(Stage):
         return other
 
 
-def _lower(hosts: list[str]) -> frozenset[str]:
-    return frozenset(host.lower() for host in hosts)
+def _normal(name: str, entry: str) -> str:
+    return entry.lower() if name.endswith("hosts") else entry
 
 
 def _is_in(column: pa.ChunkedArray, listed: pa.Array) -> npt.NDArray[np.bool_]:
     return np.array(pc.is_in(column, value_set=listed), dtype=np.bool_)
 
 
-def _on_hosts(urls: pa.ChunkedArray, hosts: frozenset[str]) -> npt.NDArray[np.bool_]:
+def _on_hosts(urls: pa.ChunkedArray, hosts: Mapping[str, int]) -> npt.NDArray[np.bool_]:
     if not hosts:
         return np.zeros(len(urls), np.bool_)
-    return np.fromiter((_on_host(url, hosts) for url in urls.to_pylist()), np.bool_, len(urls))
+    return np.fromiter((any(host in hosts for host in _hosts(url)) for url in urls.to_pylist()), np.bool_, len(urls))
 
 
-def _on_host(url: str | None, hosts: frozenset[str]) -> bool:
+def _hosts(url: str | None) -> list[str]:
+    """The host of a URL and those that it is a subdomain of.
+
+    >>> _hosts("https://a.example.com:80/x"), _hosts("http://[broken"), _hosts(None)
+    (['a.example.com', 'example.com', 'com'], [], [])
+    """
     try:
-        host = urlsplit(url or "").hostname or ""
+        host = urlsplit(url or "").hostname
     except ValueError:
-        return False
-    parts = host.split(".")
-    return any(".".join(parts[i:]) in hosts for i in range(len(parts)))
+        return []
+    parts = host.split(".") if host else []
+    return [".".join(parts[i:]) for i in range(len(parts))]

@@ -84,12 +84,12 @@ def test_similar_texts_below_the_threshold_are_both_kept(make_config: Maker) -> 
 
 
 def test_short_and_empty_texts_do_not_collapse_into_one(make_config: Maker) -> None:
-    rows = [{"id": str(i), "text": text} for i, text in enumerate(["好", "坏", "", "a b", "a c", "好"])]
+    rows = [{"id": str(i), "text": text} for i, text in enumerate(["好", "坏", "", "a b", "a c", "好", "\n \u3000\n"])]
     _, folder = finish(make_config({"a": rows}))
     assert {i: row["duplicate_of"] for i, row in ledger(folder).items()} == {
-        "0": None, "1": None, "2": None, "3": None, "4": None, "5": "0",
+        "0": None, "1": None, "2": None, "3": None, "4": None, "5": "0", "6": None,
     }  # fmt: skip
-    assert [i for i, row in ledger(folder).items() if row["reasons"] == ["empty"]] == ["2"]
+    assert [i for i, row in ledger(folder).items() if row["reasons"] == ["empty"]] == ["2", "6"]
 
 
 def corpus_of_many(seed: int = 3) -> dict[str, list[dict[str, Any]]]:

@@ -1,6 +1,7 @@
 """Length, content hash and language columns, and a language model trained here."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import fasttext
 import pyarrow as pa
@@ -10,6 +11,7 @@ import xxhash
 from configs.errors import ConfigError
 from pipeline.plan import check_stages
 from stages.batch import Batch
+from stages.language_models import is_english
 from stages.measure import Measure
 
 
@@ -23,6 +25,12 @@ def test_lengths_and_hash() -> None:
     assert found["num_chars"].to_pylist() == [7, 0]
     assert found["num_bytes"].to_pylist() == [11, 0]
     assert found["content_hash"].to_pylist() == [xxhash.xxh3_128_digest(text.encode()) for text in ("中文 text", "")]
+
+
+def test_a_text_of_white_space_alone_has_no_characters() -> None:
+    found = measured(["\n\n\n", " \t\u3000\r\n", "\n.\n", "\u00a01"], [None] * 4)
+    assert found["num_chars"].to_pylist() == [0, 0, 3, 2]
+    assert found["num_bytes"].to_pylist() == [3, 7, 3, 3]
 
 
 def test_a_given_language_is_kept_and_a_missing_one_decided() -> None:
@@ -89,6 +97,36 @@ def test_a_file_that_is_no_model_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "lid.bin").write_text("no model", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"measure.lid_model: '.*lid.bin' is no fastText model"):
         Measure(lid_model=str(tmp_path / "lid.bin")).files()
+
+
+def test_lingua_decides_on_latin_text() -> None:
+    pytest.importorskip("lingua", reason="needs the extra lingua")
+    dutch = "de kinderen spelen in de tuin van hun oude huis aan het water"
+    names = "sandwich monday hotel"
+    texts = [ENGLISH, GERMAN, dutch, "中文的文本", "for (i = 0; i < n; i++) {", names]
+    assert measured(texts, [None] * 6)["lang"].to_pylist() == ["other", "other", "other", "zh-hans", "code", "en"]
+    found = measured(texts, [None] * 6, Measure(lid_model="lingua", lid_min_score=0.4))["lang"].to_pylist()
+    assert found == ["en", "other", "other", "zh-hans", "code", "en"]
+
+
+def test_lingua_is_no_file_and_is_asked_for_when_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.language_models.find_spec", lambda name: object())
+    assert Measure(lid_model="lingua").files() == Measure(lid_model="lingua").model_files() == ()
+    monkeypatch.setattr("stages.language_models.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"lingua is not installed; run: pip install 'baichuan-corpus\[lingua\]'"):
+        Measure(lid_model="lingua").files()
+
+
+def test_scores_of_lingua_are_rounded_and_low_ones_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"a": ("ENGLISH", 0.6499999), "b": ("ENGLISH", 0.64), "c": ("DUTCH", 0.9)}
+
+    class Detector:
+        def compute_language_confidence_values(self, text: str) -> list[SimpleNamespace]:
+            name, value = answers[text]
+            return [SimpleNamespace(language=SimpleNamespace(name=name), value=value)]
+
+    monkeypatch.setattr("stages.language_models._lingua", Detector)
+    assert is_english("lingua", [b"a", b"b", b"c"], 0.65) == [True, None, False]
 
 
 def test_a_missing_model_is_found_when_planning() -> None:

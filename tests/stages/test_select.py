@@ -78,6 +78,21 @@ def test_a_blocked_host_covers_its_subdomains_only(tmp_path: Path, host: str, hi
     assert (found["blocked_host"].tolist() if found else [False] * 3) == hit
 
 
+def test_entries_that_name_a_document_are_told_by_their_place(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("9\n2\n2\n5\n", encoding="utf-8")
+    (tmp_path / "urls.txt").write_text("https://a.example.com\n", encoding="utf-8")
+    (tmp_path / "hosts.txt").write_text("org\nEXAMPLE.com\na.example.COM\n", encoding="utf-8")
+    select = Select(takedown_ids=str(tmp_path / "ids.txt"), block_urls=str(tmp_path / "urls.txt"), block_hosts=str(tmp_path / "hosts.txt"))
+    assert {name: listed for name, listed in select.listed.items() if listed} == {
+        "takedown_ids": ["9", "2", "5"],
+        "block_urls": ["https://a.example.com"],
+        "block_hosts": ["org", "example.com", "a.example.com"],
+    }
+    assert select.matched(COLUMNS) == {"takedown_ids": [1, 2], "block_urls": [], "block_hosts": [1, 2]}
+    assert select.matched(COLUMNS.slice(2, 1)) == {"takedown_ids": [], "block_urls": [], "block_hosts": [1]}
+    assert Select().matched(COLUMNS) == {}
+
+
 def test_a_url_may_be_taken_down_and_blocked(tmp_path: Path) -> None:
     (tmp_path / "urls.txt").write_text("https://a.example.com/x", encoding="utf-8")
     found = Select(takedown_urls=str(tmp_path / "urls.txt"), block_urls=str(tmp_path / "urls.txt")).reasons(COLUMNS)

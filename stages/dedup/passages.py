@@ -1,0 +1,169 @@
+"""Repeated passages: which sentences of a document stand word for word in a better one, or earlier in the same one.
+
+The key of a passage is the hash of each `min_sentences` consecutive sentences, and of each single long one. Of all occurrences of a key,
+the one in the best document owns it: the higher preference (score, then length), then the smaller hash of the id, then the earlier
+place. All others are repeats, and runs of repeated sentences that are long enough are proposed.
+
+**Nothing is lost.** Occurrences have a strict order, and a sentence is cut only where a better occurrence of its key exists. Follow a
+cut sentence to its place in the owner: if it is cut there too, that was for a key with a still better owner. Orders are finite, so the
+walk ends at a sentence that stands. Therefore overlapping passages may have different owners, in any pattern, and nobody has to decide
+about whole documents first. The tests walk these chains on random texts and whole runs.
+
+Source: the idea of windows of sentences is datatrove's (3 sentences, the first occurrence by file order stays, spans partly restored);
+ownership by quality, inner repeats and the argument above are ours. Windows of two sentences also find what was moved.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from stages.text.units import Floor, Units
+
+Int64s = npt.NDArray[np.int64]
+UInt64s = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint64(0xFF51AFD7ED558CCD)
+_32 = np.uint64(32)
+
+
+class Bounds(NamedTuple):
+    """When a repeat is worth removing."""
+
+    min_sentences: int
+    passage: Floor
+    """What a run of so many sentences has at least: a short exchange of words is no passage."""
+    single: Floor
+    """What one sentence has at least."""
+    brief: Floor
+    """What a sentence has at least to count for the length of a passage."""
+
+
+class Keys(NamedTuple):
+    """Passages of a batch, each one `min_sentences` sentences or one long one."""
+
+    hashes: UInt64s
+    first: Int64s
+    """Number of the first sentence among all units."""
+    count: npt.NDArray[np.int32]
+    """Sentences of the passage."""
+
+
+def passage_keys(units: Units, bounds: Bounds) -> Keys:
+    """The keys of all documents, ordered by document and place."""
+    long = bounds.single.reached(units.words, units.characters)
+    most = int(units.free.sum()) + int((units.free & long).sum())
+    hashes, first, count = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int32)
+    found = _keys(units.offsets, units.hashes, units.free, long, bounds.min_sentences, hashes, first, count)
+    return Keys(hashes[:found], first[:found], count[:found])
+
+
+@njit(cache=True, nogil=True)
+def _keys(offsets, units, free, long, window, hashes, first, count):  # type: ignore[no-untyped-def]
+    found = 0
+    for document in range(len(offsets) - 1):
+        run = 0  # free sentences up to and with this one
+        for unit in range(offsets[document], offsets[document + 1]):
+            run = run + 1 if free[unit] else 0
+            if free[unit] and long[unit] and window != 1:
+                hashes[found], first[found], count[found] = mixed(units[unit] ^ _STEP), unit, 1
+                found += 1
+            if run >= window and (window != 1 or long[unit]):
+                key = np.uint64(window)
+                for member in range(unit - window + 1, unit + 1):
+                    key = mixed((key ^ units[member]) * _STEP)
+                hashes[found], first[found], count[found] = key, unit - window + 1, window
+                found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def mixed(value):  # type: ignore[no-untyped-def]
+    value ^= value >> _32
+    value *= _MIX
+    return value ^ (value >> _32)
+
+
+class Repeats(NamedTuple):
+    """Occurrences that are not owners, by number among the rows given, ascending."""
+
+    rows: Int64s
+    owner: Int64s
+    """The row that owns the key of each."""
+
+
+def repeats(keys: UInt64s, docs: Int64s, places: npt.NDArray[np.int32], preferences: Int64s, id_hashes: UInt64s) -> Repeats:
+    """Find the owner of each key that has several occurrences. The result depends on the rows alone, not on their order.
+
+    >>> found = repeats(np.uint64([7, 7]), np.array([3, 4]), np.int32([0, 5]), np.array([1, 2]), np.uint64([0, 0]))
+    >>> found.rows.tolist(), found.owner.tolist()
+    ([0], [1])
+    """
+    order = np.argsort(keys)
+    ordered = keys[order]
+    same = np.zeros(len(keys), np.bool_)
+    same[1:] = ordered[1:] == ordered[:-1]
+    several = same.copy()
+    several[:-1] |= same[1:]
+    rows = order[several]  # a few percent of all: only they are put in full order
+    rows = rows[np.lexsort((places[rows], docs[rows], id_hashes[rows], ~preferences[rows], keys[rows]))]
+    first = np.ones(len(rows), np.bool_)
+    first[1:] = keys[rows[1:]] != keys[rows[:-1]]
+    owner = rows[np.flatnonzero(first)[np.cumsum(first) - 1]] if len(rows) else rows
+    found, owner = rows[~first], owner[~first]
+    by_row = np.argsort(found)
+    return Repeats(found[by_row], owner[by_row])
+
+
+class Runs(NamedTuple):
+    """Stretches of repeated sentences with one owner, ordered by place; several may follow each other."""
+
+    first: Int64s
+    last: Int64s
+    """Numbers of the first and the last sentence."""
+    owner: Int64s
+    """Reference of the document that owns the passage."""
+
+
+def runs(units: Units, first: Int64s, count: npt.NDArray[np.int32], owner: Int64s, bounds: Bounds) -> Runs:
+    """Unite repeated passages: `first` are sentence numbers, ascending. What is shorter than `bounds` says is left alone.
+
+    Sentences below `brief` count for nothing: recipes repeat `去滓。温服。` without copying each other. A run does not end with a heading whose
+    text stays.
+    """
+    by = np.full(len(units.start), -1, np.int64)
+    _attribute(first, count, owner, by)
+    _leave_headings(units.offsets, units.heads, by)
+    at = np.flatnonzero(by >= 0)
+    document = np.searchsorted(units.offsets, at, "right") - 1
+    begins = np.ones(len(at), np.bool_)
+    begins[1:] = (np.diff(at) > 1) | (np.diff(document) > 0)
+    run = np.cumsum(begins) - 1
+    words, characters = units.words[at], units.characters[at]
+    telling = bounds.brief.reached(words, characters)
+    long = np.bincount(run, bounds.single.reached(words, characters)) > 0
+    enough = bounds.passage.reached(np.bincount(run, words * telling), np.bincount(run, characters * telling))
+    good = long | (enough & (np.bincount(run) >= bounds.min_sentences))
+    begins[1:] |= by[at[1:]] != by[at[:-1]]
+    begins, at = begins[good[run]], at[good[run]]
+    starts = np.flatnonzero(begins)
+    return Runs(at[starts], at[np.append(starts, len(at))[1:] - 1], by[at[starts]])
+
+
+@njit(cache=True, nogil=True)
+def _attribute(first, count, owner, by):  # type: ignore[no-untyped-def]
+    """The owner of each sentence: of the passage that begins with it if that is repeated, else of the last one that holds it."""
+    for passage in range(len(first)):
+        for unit in range(first[passage], first[passage] + count[passage]):
+            by[unit] = owner[passage]
+
+
+@njit(cache=True, nogil=True)
+def _leave_headings(offsets, heading, by):  # type: ignore[no-untyped-def]
+    for document in range(len(offsets) - 1):
+        for unit in range(offsets[document + 1] - 2, offsets[document] - 1, -1):
+            if heading[unit] and by[unit + 1] < 0:
+                by[unit] = -1
