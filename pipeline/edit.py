@@ -27,8 +27,8 @@ class Edited(NamedTuple):
 
 
 def span_columns(stages: Sequence[Stage]) -> list[str]:
-    """Columns of proposals in a shard."""
-    return [spans_column(stage.key) for stage in stages if stage.proposes]
+    """Columns of proposals in a shard: of the stages that look at one document at a time."""
+    return [spans_column(stage.key) for stage in stages if stage.proposes and stage.adds()]
 
 
 def edit(columns: pa.Table, proposals: pa.Table, kept: Mask) -> Edited:

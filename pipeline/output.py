@@ -20,8 +20,11 @@ from pipeline.config import Rejected
 from pipeline.edit import Edited, edit, span_columns
 from pipeline.exchange import Exchange
 from pipeline.judge import Mask, Shard, Verdicts
+from pipeline.passages.proposals import Proposals, proposals
+from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL
 from stages.dedup.weights import duplicate_weights
+from stages.edits import spans_column
 from stages.schema import DOCUMENT
 from stages.select import Select
 from stages.stage import Stage
@@ -69,6 +72,7 @@ class WriteWork:
     ids: Exchange
     capped: Exchange | None
     survivors: Exchange | None
+    passages: Exchange | None
     output: str
     rejected: Rejected
 
@@ -88,6 +92,9 @@ def write(work: WriteWork) -> dict[str, Any]:
     columns = columns.append_column("duplicate_weight", pa.array(weights))
     capped = work.capped.answered(shard.index) if work.capped else None
     verdicts = _with_duplicate_reasons(judge.verdicts(work.stages, columns, capped), work.stages, kind)
+    passages = proposals(work.passages, shard, ids) if work.passages else None
+    if passages:
+        columns, verdicts = _with_repeats(columns, verdicts, work.stages, passages)
     rejected = judge.any_reason(verdicts, shard.num_rows)
     columns = columns.append_column("reasons", judge.reason_lists(verdicts, shard.num_rows))
     columns = columns.append_column("fate", pa.array(np.where(rejected, "rejected", "kept"), pa.string()))
@@ -98,7 +105,10 @@ def write(work: WriteWork) -> dict[str, Any]:
     full = columns
     for name in ("text", "meta", "raw"):
         full = full.append_column(name, heavy[name])
-    edited = edit(full, heavy.select(spans), ~rejected) if spans else None
+    proposed = heavy.select(spans)
+    if passages:
+        proposed = proposed.append_column(spans_column(SentenceDedup.key), passages.spans)
+    edited = edit(full, proposed, ~rejected) if proposed.num_columns else None
     if edited:
         for name in EDIT_SHARES:
             columns = columns.append_column(name, pa.array(getattr(edited, name)))
@@ -161,6 +171,21 @@ def _with_duplicate_reasons(verdicts: Verdicts, stages: Sequence[Stage], kind: n
         if key in keys and (mask := kind & bits != 0).any():
             verdicts[key] = {**verdicts[key], reason: mask}
     return verdicts
+
+
+def _with_repeats(columns: pa.Table, verdicts: Verdicts, stages: Sequence[Stage], passages: Proposals) -> tuple[pa.Table, Verdicts]:
+    """Documents of which others keep most, if nobody relies on them: they duplicate the one that keeps most of it."""
+    (stage,) = [stage for stage in stages if isinstance(stage, SentenceDedup)]
+    columns = columns.append_column("repeated_char_share", pa.array(passages.share))
+    alone = (columns["cluster_size"].to_numpy() == 1) & np.asarray(columns["duplicate_of"].is_null())
+    mask = (passages.share > np.float32(stage.max_repeated_share)) & ~passages.relied_on & alone
+    if mask.any():
+        verdicts = {**verdicts, stage.key: {"mostly_repeated": mask}}
+        share = pa.array(passages.share.astype(np.float64))
+        for name, values in (("duplicate_of", passages.owner), ("similarity", share)):
+            merged = pc.if_else(pa.array(mask), values, columns[name])
+            columns = columns.set_column(columns.schema.get_field_index(name), name, merged)
+    return columns, verdicts
 
 
 def _thinned(rows: pa.Table, rejected: Rejected) -> pa.Table:

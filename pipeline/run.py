@@ -29,6 +29,7 @@ from pipeline.hosts import cap_hosts
 from pipeline.judge import Shard
 from pipeline.local import LocalWork, annotate_split
 from pipeline.manifest import code_identity, identity, signature_identity
+from pipeline.passages.rounds import find_passages
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import Progress
 from pipeline.splits import open_files, open_works, pack, record_bases
@@ -93,8 +94,9 @@ class Runner:
         key = identity(plan.select_identity, [s.uri for s in found.shards], [s.earlier for s in found.shards], plan.config.output)
         capped = cap_hosts(self, found, key)
         survivors = decide(self, found, capped, key)
+        passages = find_passages(self, found, capped, survivors, key)
         writes = {
-            str(s.index): output.WriteWork(s, plan.stages, found.ids, capped, survivors, plan.config.output, plan.config.rejected)
+            str(s.index): output.WriteWork(s, plan.stages, found.ids, capped, survivors, passages, plan.config.output, plan.config.rejected)
             for s in own
         }
         there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in plan.folders]

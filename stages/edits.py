@@ -4,8 +4,9 @@ A stage that proposes (`Stage.proposes`) adds a column `<key>_spans`: for each d
 text, each with the rule that wants it gone. Nothing is removed until all have spoken: `decide` unites the spans of one document and
 
 - above 50 % of its characters removes nothing: the stage that proposed them speaks against the document;
-- from 5 % to 50 % removes them only if all are whole lines, each at an edge of the document or a paragraph of its own; otherwise the
-  text stays whole and `edit_share` marks the document for a lower weight: what would be left is no text that anybody wrote;
+- from 5 % to 50 % removes them only if all are whole lines (or datelines and the like), each at an edge of the document or a paragraph
+  of its own; otherwise the text stays whole and `edit_share` marks the document for a lower weight: what would be left is no text that
+  anybody wrote;
 - below 5 % removes them all.
 
 A span with a `replacement` is a mask: it hides something (an address, a key) and is applied whatever becomes of the removals, since what
@@ -27,6 +28,9 @@ DROP_SHARE = 0.5
 """Above this share nothing is cut: the document is none without it."""
 EDGE_SHARE = 0.1
 """What follows at most this share of the kept bytes, or is followed by as little, stands at an edge."""
+
+EDGE_CLAUSE = "edge_boilerplate"
+"""The rule whose spans are no part of the sentence beside them, such as a dateline: at an edge they go like whole lines."""
 
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int64()), pa.field("end", pa.int64()), pa.field("rule", pa.string())]))
 """Type of a column of proposals. A stage that knows them adds `partner` (an id), `similarity` and `replacement` to the struct."""
@@ -189,6 +193,7 @@ def _all_stand_alone(groups: Sequence[Sequence[Span]], text: bytes) -> bool:
         size = sum(cut.end - cut.start for cut in group)
         edge = min(before, kept - before) <= EDGE_SHARE * kept
         paragraph = _ends_paragraph(text[max(0, begin - 6) : begin])
+        whole |= all(cut.rule == EDGE_CLAUSE for cut in group)
         if not (whole and (edge or paragraph)):
             return False
         removed += size

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.heuristics import Heuristics
 from stages.measure import Measure
@@ -20,5 +21,6 @@ def stage_classes() -> Mapping[str, type[Stage]]:
         "sentences": Sentences,
         "exact_dedup": ExactDedup,
         "document_dedup": DocumentDedup,
+        "sentence_dedup": SentenceDedup,
         "select": Select,
     }

@@ -79,7 +79,7 @@ class GatherWork:
 
 def gather(work: GatherWork) -> dict[str, Any]:
     """Send the shingle set of each candidate to wherever a pair of it is verified, with the pairs that it owns there."""
-    row, other, owns = _pairs(work.pairs.answered(work.shard.index))
+    row, other, owns = candidates_of(work.pairs.answered(work.shard.index))
     asked = work.components.answered(work.shard.index)
     at = np.searchsorted(asked["row"].to_numpy(), row)
     docs = work.shard.documents()
@@ -103,7 +103,7 @@ def gather(work: GatherWork) -> dict[str, Any]:
     return {"documents": len(sent), "messages": len(message)}
 
 
-def _pairs(answers: pa.Table) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
+def candidates_of(answers: pa.Table) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
     """(row, other, owns) of each candidate pair of a shard, once, although several bands found it; ordered by row and other.
 
     Where each end is a representative in one band and none in another, both own the pair, and it is verified twice.

@@ -1,7 +1,7 @@
 """Edge boilerplate: what stands at the begin or the end of many documents, hardly anywhere else, and says nothing about their text.
 
-`央视网消息（新闻联播）：` opens 3,794 of 4,126 items of a news programme, 457 times on a line of its own; `LONDON (Reuters) -` and `（完）` are
-of the kind, and no list knows them all. A piece is a short sentence, the opening of one, or the bracket that closes one. An edge is the
+`央视网消息（新闻联播）：` opens 3,794 of 4,126 items of a news programme, 457 times on a line of its own; `LONDON (Reuters) -` and `（完）`
+are of the kind, and no list knows them all. A piece is a short sentence, the opening of one, or the bracket that closes one. An edge is the
 first and the last `EDGE_LINES` lines. A piece is boilerplate if `EDGE_OCCURRENCES` of its occurrences anywhere are at edges, so that
 子曰： stays, which also begins sentences in mid-text, and
 
@@ -232,11 +232,11 @@ def _closing(data, start, end):  # type: ignore[no-untyped-def]
     """Where the bracket begins that the sentence ends with; `end` if it ends with none."""
     at = _before(data, start, end)
     closer, _ = decode(data, at, end)
-    opener = np.int64(-1)
+    opener = 0
     for kind in range(len(_CLOSERS)):
         if _CLOSERS[kind] == closer:
             opener = _OPENERS[kind]
-    while opener >= 0 and at > start and end - at <= MAX_BYTES:
+    while opener > 0 and at > start and end - at <= MAX_BYTES:
         at = _before(data, start, at)
         code, _ = decode(data, at, end)
         if code == opener:

@@ -116,15 +116,14 @@ def numbers(text: TextBuffer) -> UInt64s:
 def _numbers(data, offsets, hashes):  # type: ignore[no-untyped-def]
     for number in range(len(hashes)):
         value = np.uint64(0)
-        inside = False
+        inside = 0
         at, end = offsets[number], offsets[number + 1]
         while at < end:
-            digit = np.int64(data[at]) - 0x30
-            width = 1
+            digit, width = np.int64(data[at]) - 0x30, 1
             if data[at] == 0xEF and at + 2 < end and data[at + 1] == 0xBC:  # ０ to ９ are EF BC 90 to 99
                 digit, width = np.int64(data[at + 2]) - 0x90, 3
             if 0 <= digit <= 9:
-                value = mixed((value ^ np.uint64(digit + (1 if inside else 17))) * _STEP)
-            inside = 0 <= digit <= 9
+                value = mixed((value ^ np.uint64(digit + 17 * inside)) * _STEP)
+            inside = 1 if 0 <= digit <= 9 else 0
             at += width
         hashes[number] = value

@@ -48,7 +48,7 @@ class Keys(NamedTuple):
     hashes: UInt64s
     first: Int64s
     """Number of the first sentence among all units."""
-    count: npt.NDArray[np.int32]
+    length: npt.NDArray[np.int32]
     """Sentences of the passage."""
 
 
@@ -56,32 +56,33 @@ def passage_keys(units: Units, bounds: Bounds) -> Keys:
     """The keys of all documents, ordered by document and place."""
     long = bounds.single.reached(units.words, units.characters)
     most = int(units.free.sum()) + int((units.free & long).sum())
-    hashes, first, count = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int32)
-    found = _keys(units.offsets, units.hashes, units.free, long, bounds.min_sentences, hashes, first, count)
-    return Keys(hashes[:found], first[:found], count[:found])
+    hashes, first, length = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int32)
+    found = _keys(units.offsets, units.hashes, units.free, long, bounds.min_sentences, hashes, first, length)
+    return Keys(hashes[:found], first[:found], length[:found])
 
 
 @njit(cache=True, nogil=True)
-def _keys(offsets, units, free, long, window, hashes, first, count):  # type: ignore[no-untyped-def]
+def _keys(offsets, units, free, long, window, hashes, first, length):  # type: ignore[no-untyped-def]
     found = 0
     for document in range(len(offsets) - 1):
         run = 0  # free sentences up to and with this one
         for unit in range(offsets[document], offsets[document + 1]):
             run = run + 1 if free[unit] else 0
             if free[unit] and long[unit] and window != 1:
-                hashes[found], first[found], count[found] = mixed(units[unit] ^ _STEP), unit, 1
+                hashes[found], first[found], length[found] = mixed(units[unit] ^ _STEP), unit, 1
                 found += 1
             if run >= window and (window != 1 or long[unit]):
                 key = np.uint64(window)
                 for member in range(unit - window + 1, unit + 1):
                     key = mixed((key ^ units[member]) * _STEP)
-                hashes[found], first[found], count[found] = key, unit - window + 1, window
+                hashes[found], first[found], length[found] = key, unit - window + 1, window
                 found += 1
     return found
 
 
 @njit(cache=True, nogil=True)
 def mixed(value):  # type: ignore[no-untyped-def]
+    """MurmurHash3's way to spread the bits of a hash."""
     value ^= value >> _32
     value *= _MIX
     return value ^ (value >> _32)
@@ -128,14 +129,14 @@ class Runs(NamedTuple):
     """Reference of the document that owns the passage."""
 
 
-def runs(units: Units, first: Int64s, count: npt.NDArray[np.int32], owner: Int64s, bounds: Bounds) -> Runs:
+def runs(units: Units, first: Int64s, length: npt.NDArray[np.int32], owner: Int64s, bounds: Bounds) -> Runs:
     """Unite repeated passages: `first` are sentence numbers, ascending. What is shorter than `bounds` says is left alone.
 
-    Sentences below `brief` count for nothing: recipes repeat `去滓。温服。` without copying each other. A run does not end with a heading whose
-    text stays.
+    Sentences below `brief` count for nothing: recipes repeat `去滓。温服。` without copying each other. A run does not end with a heading
+    whose text stays.
     """
     by = np.full(len(units.start), -1, np.int64)
-    _attribute(first, count, owner, by)
+    _attribute(first, length, owner, by)
     _leave_headings(units.offsets, units.heads, by)
     at = np.flatnonzero(by >= 0)
     document = np.searchsorted(units.offsets, at, "right") - 1
@@ -154,10 +155,10 @@ def runs(units: Units, first: Int64s, count: npt.NDArray[np.int32], owner: Int64
 
 
 @njit(cache=True, nogil=True)
-def _attribute(first, count, owner, by):  # type: ignore[no-untyped-def]
+def _attribute(first, length, owner, by):  # type: ignore[no-untyped-def]
     """The owner of each sentence: of the passage that begins with it if that is repeated, else of the last one that holds it."""
     for passage in range(len(first)):
-        for unit in range(first[passage], first[passage] + count[passage]):
+        for unit in range(first[passage], first[passage] + length[passage]):
             by[unit] = owner[passage]
 
 

@@ -81,7 +81,8 @@ def units(text: TextBuffer) -> Units:
     scratch, recent = np.empty((longest + 1) // 2 + 1, np.uint64), np.empty(1, np.uint64)
     line_arrays = (line.start[written], line.end[written], protected, first_line, num_lines)
     _describe(text.data, found.bounds, found.offsets, *line_arrays, token_classes(), scratch, recent, places, hashes, tokens, flags, edges)
-    return Units(found.offsets, *places, hashes, *tokens, *flags, *edges)
+    arrays = (*places, hashes, *tokens, *flags, *edges)
+    return Units(found.offsets, *arrays)
 
 
 class Floor(NamedTuple):
@@ -163,7 +164,7 @@ def _heads(data, low, high, opens):  # type: ignore[no-untyped-def]
         return True
     if not opens or high - low > HEADING_BYTES:
         return False
-    if data[low] == 0x23 or data[low] == 0x28 and last == 0x29:  # "# Title", (a)
+    if data[low] == 0x23 or (data[low] == 0x28 and last == 0x29):  # "# Title", (a)
         return True
     if last in (0x2E, 0x21, 0x3F, 0x3B, 0x22, 0x27, 0x29):  # . ! ? ; " ' )
         return False

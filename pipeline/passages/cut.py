@@ -1,0 +1,167 @@
+"""Cut: each shard gathers what was found in its documents as spans, and asks the owners' shards for their ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+
+from pipeline import arrow_files, judge, storage
+from pipeline.exchange import Exchange, Int64s
+from pipeline.judge import Shard
+from pipeline.passages.repeats import REPEAT_ANSWERS
+from pipeline.passages.send import edges_of, texts, units_of
+from stages.dedup.passages import runs
+from stages.dedup.sentence_stage import EDGE, NEAR_REPEATED, REPEATED, SentenceDedup
+from stages.stage import Stage
+from stages.text.buffers import text_buffer
+
+_I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
+RULES = (REPEATED, NEAR_REPEATED, EDGE)
+SPANS = pa.schema({"row": _I32, "start": _I64, "end": _I64, "rule": pa.int8(), "owner": _I64, "similarity": pa.float64()})
+"""What is proposed, ordered by row, start, longest first; `rule` is the place in `RULES`, `owner` -1 for edges."""
+SHARES = pa.schema({"row": _I32, "share": pa.float64(), "owner": _I64})
+"""Share of a document's characters in passages that others own, and the one that owns most of them."""
+ASKS = pa.schema({"doc": _I64, "owner": _I64})
+OWNER_ANSWERS = pa.schema({"doc": _I64, "owner": _I64, "id": pa.string()})
+
+
+@dataclass(frozen=True)
+class CutWork:
+    """A shard and all answers that it got."""
+
+    shard: Shard
+    stages: tuple[Stage, ...]
+    stage: SentenceDedup
+    repeats: Exchange
+    edges: Exchange
+    best: Exchange | None
+    local: str
+    owners: Exchange
+
+
+def spans_of(owners: Exchange, shard: int) -> str:
+    """File of a shard's `SPANS`."""
+    return storage.join(owners.folder, f"spans-{shard:06d}.arrow")
+
+
+def shares_of(owners: Exchange, shard: int) -> str:
+    """File of a shard's `SHARES`."""
+    return storage.join(owners.folder, f"shares-{shard:06d}.arrow")
+
+
+def cut(work: CutWork) -> dict[str, Any]:
+    """Write the spans of the shard, and ask for the ids of the owners."""
+    shard = work.shard
+    spans = pa.concat_tables([_exact(work), _near(work), _edges(work)])
+    if work.stage.exempt_domains:
+        domains = shard.columns(["domain"])["domain"].take(spans["row"])
+        spans = spans.filter(pc.invert(pc.is_in(domains, value_set=pa.array(work.stage.exempt_domains, pa.string()))))
+    order = np.lexsort(
+        tuple(spans[name].to_numpy() * sign for name, sign in (("owner", 1), ("rule", 1), ("end", -1), ("start", 1), ("row", 1)))
+    )
+    spans = spans.take(pa.array(order)).combine_chunks()
+    arrow_files.write_batches(spans_of(work.owners, shard.index), SPANS, spans.to_batches())
+    shares = _shares(shard, spans)
+    arrow_files.write_batches(shares_of(work.owners, shard.index), SHARES, [shares])
+    docs = shard.documents()[spans["row"].to_numpy()]
+    owner = spans["owner"].to_numpy()
+    others = (owner >= 0) & (owner != docs)
+    asked = np.unique(np.stack([docs[others], owner[others]], axis=1), axis=0)
+    rows = pa.RecordBatch.from_arrays([pa.array(asked[:, 0]), pa.array(asked[:, 1])], schema=ASKS)
+    work.owners.send(shard.index, rows, asked[:, 1] >> 32)
+    return {"spans": spans.num_rows, "asked": len(asked)}
+
+
+def _table(row: npt.NDArray[Any], start: Int64s, end: Int64s, rule: str, owner: Int64s, similarity: npt.NDArray[np.float64]) -> pa.Table:
+    values = [row.astype(np.int32), start, end, np.full(len(row), RULES.index(rule), np.int8), owner, similarity]
+    arrays = [pa.array(v, field.type) for v, field in zip(values, SPANS, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SPANS)
+
+
+def _exact(work: CutWork) -> pa.Table:
+    """Passages that stand word for word elsewhere."""
+    answers = work.repeats.answered(work.shard.index)
+    row, place, count, owner = (answers[name].to_numpy() for name in ("row", *REPEAT_ANSWERS.names[1:]))
+    order = np.lexsort((count, place, row))
+    row, place, count, owner = row[order], place[order], count[order], owner[order]
+    rows, document = np.unique(row, return_inverse=True)
+    found = texts(work.shard, work.stages, rows)
+    repeated = runs(found.units, found.units.offsets[document] + place, count, owner, work.stage.bounds)
+    document, start, end = found.places(repeated.first, repeated.last)
+    return _table(rows[document], start, end, REPEATED, repeated.owner, np.ones(len(start)))
+
+
+def _near(work: CutWork) -> pa.Table:
+    """Units that stand elsewhere with small changes."""
+    if work.best is None:
+        return SPANS.empty_table()
+    answers = work.best.answered(work.shard.index)
+    units = arrow_files.read_table(units_of(work.local, work.shard.index)).take(answers["row"])
+    row, start, end = (units[name].to_numpy() for name in ("row", "start", "end"))
+    return _table(row, start, end, NEAR_REPEATED, answers["owner"].to_numpy(), answers["similarity"].to_numpy())
+
+
+def _edges(work: CutWork) -> pa.Table:
+    """Pieces at edges that are boilerplate."""
+    boilerplate = pa.concat_arrays([table["hash"].combine_chunks() for table in work.edges.all_answers(("hash",))])
+    pieces = arrow_files.read_table(edges_of(work.local, work.shard.index))
+    pieces = pieces.filter(pc.is_in(pieces["hash"], value_set=boilerplate)).combine_chunks()
+    row, start, end = (pieces[name].to_numpy() for name in ("row", "start", "end"))
+    nobody = np.full(len(row), -1, np.int64)
+    return _table(row, start, end, EDGE, nobody, np.full(len(row), np.nan))
+
+
+def _shares(shard: Shard, spans: pa.Table) -> pa.RecordBatch:
+    """How much of each document others own. Where spans overlap, the first has it."""
+    row, start, end, owner = (spans[name].to_numpy() for name in ("row", "start", "end", "owner"))
+    others = (owner >= 0) & (owner != shard.documents()[row])
+    row, start, end, owner = row[others], start[others], end[others], owner[others]
+    rows, document = np.unique(row, return_inverse=True)
+    text = text_buffer(arrow_files.read_table(shard.uri, ["text"])["text"].combine_chunks().take(pa.array(rows))).read_only()
+    base = text.offsets[document]
+    chars = np.zeros(len(start), np.int64)
+    _count(text.data, start + base, end + base, chars)
+    whole = np.zeros(len(rows), np.int64)
+    _count(text.data, text.offsets[:-1], text.offsets[1:], whole)
+    pairs, which = np.unique(np.stack([document, owner], axis=1), axis=0, return_inverse=True)
+    owned = np.bincount(which.reshape(-1), chars, len(pairs))
+    order = np.lexsort((pairs[:, 1], -owned, pairs[:, 0]))
+    most = order[np.searchsorted(pairs[order, 0], np.arange(len(rows)))]
+    share = np.bincount(document, chars, len(rows)) / np.maximum(whole, 1)
+    return pa.RecordBatch.from_arrays([pa.array(rows, _I32), pa.array(share), pa.array(pairs[most, 1], _I64)], schema=SHARES)
+
+
+@njit(cache=True, nogil=True)
+def _count(data, start, end, chars):  # type: ignore[no-untyped-def]
+    """Characters of each stretch that no stretch before it has; ordered by start."""
+    reach = np.int64(0)
+    for number in range(len(start)):
+        for at in range(max(start[number], reach), end[number]):
+            chars[number] += data[at] & 0xC0 != 0x80
+        reach = max(reach, end[number])
+
+
+@dataclass(frozen=True)
+class OwnersWork:
+    """A shard that is asked for ids."""
+
+    shard: Shard
+    ids: Exchange
+    owners: Exchange
+
+
+def tell_ids(work: OwnersWork) -> dict[str, Any]:
+    """Answer who the owners are."""
+    shard = work.shard
+    asked = work.owners.received(shard.index)
+    docs, owner = asked["doc"].to_numpy(), asked["owner"].to_numpy()
+    names: Sequence[str] = ("id", "source", "path", "record")
+    ids, _ = judge.final_ids(shard.columns(names), work.ids.answered(shard.index))
+    columns = {"owner": owner, "id": ids.take(pa.array(owner & 0xFFFFFFFF))}
+    work.owners.answer(shard.index, docs, columns, OWNER_ANSWERS, work.owners.senders)
+    return {"owners": len(np.unique(owner))}

@@ -1,0 +1,212 @@
+"""Near-repeats: units that share a key are compared as texts where the pair's owner is, and the better of each pair stays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline import arrow_files
+from pipeline.dedup.pairs import PAIR_ANSWERS, candidates_of
+from pipeline.exchange import Exchange, Int64s, spread
+from pipeline.judge import Shard
+from pipeline.passages.send import BAND_ROWS, stretches, units_of
+from stages.dedup.bands import candidate_pairs
+from stages.dedup.near_passages import best_of, numbers
+from stages.dedup.verify import exact_jaccard
+from stages.schema import doc_reference
+from stages.text.buffers import TextBuffer, text_buffer
+from stages.text.shingles import shingle_sets
+
+_I64 = pa.int64()
+TEXT_ROWS = pa.schema({"unit": _I64, "others": pa.large_list(_I64), "text": pa.large_binary()})
+SIMILAR_ANSWERS = pa.schema({"doc": _I64, "group": _I64, "similarity": pa.float64()})
+"""Pairs of units, as edges of `pipeline.dedup.components`."""
+FACT_ROWS = pa.schema(
+    {
+        "unit": _I64,
+        "document": _I64,
+        "start": _I64,
+        "preference": _I64,
+        "id": pa.uint64(),
+        "others": pa.large_list(_I64),
+        "similarities": pa.large_list(pa.float64()),
+    }
+)
+BEST_ANSWERS = pa.schema({"doc": _I64, "owner": _I64, "similarity": pa.float64()})
+"""Units that go, and the document that keeps the better one."""
+
+
+@dataclass(frozen=True)
+class BandsWork:
+    """One partition of the units' keys."""
+
+    exchange: Exchange
+    partition: int
+    num_shards: int
+    bucket_limit: int
+
+
+def find_candidates(work: BandsWork) -> dict[str, Any]:
+    """Tell both ends of each pair of different contents; word-for-word repeats are represented by the best of them."""
+    rows = work.exchange.received(work.partition)
+    keys, units, preferences, contents = (rows[name].to_numpy() for name in BAND_ROWS.names)
+    several = _several(keys)
+    keys, units, preferences, contents = keys[several], units[several], preferences[several], contents[several]
+    order = np.lexsort((units, ~preferences, contents, keys))
+    keys, contents = keys[order], contents[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (keys[1:] != keys[:-1]) | (contents[1:] != contents[:-1])
+    order = order[first]
+    owner, other = candidate_pairs(keys[first], units[order], preferences[order], contents[first], work.bucket_limit)
+    columns = {"other": np.concatenate((other, owner)), "owns": np.repeat([True, False], len(owner))}
+    work.exchange.answer(work.partition, np.concatenate((owner, other)), columns, PAIR_ANSWERS, work.num_shards)
+    return {"pairs": len(owner)}
+
+
+def _several(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Which values occur more than once: few do, and only they are put in full order."""
+    order = np.argsort(keys)
+    same = np.zeros(len(keys) + 1, np.bool_)
+    same[1:-1] = keys[order[1:]] == keys[order[:-1]]
+    mask = np.zeros(len(keys), np.bool_)
+    mask[order] = same[1:] | same[:-1]
+    return mask
+
+
+@dataclass(frozen=True)
+class TextsWork:
+    """A shard whose units in question send their texts."""
+
+    shard: Shard
+    pairs: Exchange
+    local: str
+    out: Exchange
+
+
+def send_texts(work: TextsWork) -> dict[str, Any]:
+    """Send each unit to wherever a pair of it is compared: where the owner of the pair is."""
+    unit, other, owns = candidates_of(work.pairs.answered(work.shard.index))
+    references = doc_reference(work.shard.index, 0) + unit
+    destination = spread(np.where(owns, references, other), work.out.partitions).astype(np.int64)
+    message, number = np.unique(unit * work.out.partitions + destination, return_inverse=True)
+    number = number[owns]
+    counts = np.bincount(number, minlength=len(message))
+    others = other[owns][np.argsort(number, kind="stable")]
+
+    sent, which = np.unique(message // work.out.partitions, return_inverse=True)
+    rows, start, end = _units(work.local, work.shard.index, sent, "row", "start", "end")
+    column = arrow_files.read_table(work.shard.uri, ["text"])["text"].combine_chunks()
+    text = text_buffer(column)
+    base = text.offsets[rows]
+    found = stretches(text, start + base, end + base)
+    binary = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(found), [None, pa.py_buffer(found.offsets), pa.py_buffer(found.data)])
+    values = {
+        "unit": doc_reference(work.shard.index, 0) + sent[which],
+        "others": pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), others),
+        "text": binary.take(pa.array(which)),
+    }
+    work.out.send(work.shard.index, pa.RecordBatch.from_pydict(values, schema=TEXT_ROWS), message % work.out.partitions)
+    return {"texts": len(sent)}
+
+
+def _units(local: str, shard: int, numbers: Int64s, *names: str) -> list[npt.NDArray[Any]]:
+    """Columns of some of a shard's units."""
+    table = arrow_files.read_table(units_of(local, shard)).take(pa.array(numbers)).combine_chunks()
+    return [table[name].to_numpy() for name in names]
+
+
+@dataclass(frozen=True)
+class CompareWork:
+    """One partition of the texts."""
+
+    exchange: Exchange
+    partition: int
+    num_shards: int
+    similarity: float
+
+
+def compare(work: CompareWork) -> dict[str, Any]:
+    """Answer the pairs whose edit similarity is high enough and whose numbers agree to the owner's shard."""
+    rows = work.exchange.received(work.partition).sort_by("unit").combine_chunks()
+    units = rows["unit"].to_numpy()
+    others = rows["others"].combine_chunks()
+    left = np.repeat(np.arange(len(units)), np.diff(others.offsets.to_numpy()))
+    other = others.flatten().to_numpy()
+    right = np.searchsorted(units, other)
+    assert (units[np.minimum(right, len(units) - 1)] == other).all(), "the other end of a pair was sent elsewhere"
+    text = text_buffer(rows["text"].combine_chunks())
+    facts = numbers(text)
+    agree = facts[left] == facts[right]
+    left, right = left[agree], right[agree]
+    similarity = edit_similarity(text, left, right)
+    similar = similarity >= work.similarity
+    columns = {"group": units[right][similar], "similarity": similarity[similar]}
+    work.exchange.answer(work.partition, units[left][similar], columns, SIMILAR_ANSWERS, work.num_shards)
+    return {"compared": len(left), "other_numbers": int((~agree).sum()), "similar": int(similar.sum())}
+
+
+def edit_similarity(text: TextBuffer, left: Int64s, right: Int64s) -> npt.NDArray[np.float64]:
+    """A lower bound of the edit similarity: the Jaccard similarity of pairs of tokens."""
+    return exact_jaccard(*shingle_sets(text, 2), left, right)
+
+
+@dataclass(frozen=True)
+class UnitsWork:
+    """A shard whose units in question say who they are."""
+
+    shard: Shard
+    similar: Exchange
+    components: Exchange
+    local: str
+    out: Exchange
+
+
+def send_units(work: UnitsWork) -> dict[str, Any]:
+    """Send each unit with a similar one, and its similar pairs, to the partition of its component."""
+    asked = work.components.answered(work.shard.index)
+    numbers = asked["row"].to_numpy()
+    found = work.similar.answered(work.shard.index)
+    offsets = np.searchsorted(found["row"].to_numpy(), np.append(numbers, np.iinfo(np.int64).max)).astype(np.int64)
+    row, start, preferences, ids = _units(work.local, work.shard.index, numbers, "row", "start", "preference", "id")
+    values = {
+        "unit": doc_reference(work.shard.index, 0) + numbers,
+        "document": doc_reference(work.shard.index, 0) + row.astype(np.int64),
+        "start": start,
+        "preference": preferences,
+        "id": ids,
+        "others": pa.LargeListArray.from_arrays(offsets, found["group"].to_numpy()),
+        "similarities": pa.LargeListArray.from_arrays(offsets, found["similarity"].to_numpy()),
+    }
+    destination = spread(asked["root"].to_numpy(), work.out.partitions)
+    work.out.send(work.shard.index, pa.RecordBatch.from_pydict(values, schema=FACT_ROWS), destination)
+    return {"units": len(numbers)}
+
+
+@dataclass(frozen=True)
+class BestWork:
+    """One partition of the units in question."""
+
+    exchange: Exchange
+    partition: int
+    num_shards: int
+
+
+def find_best(work: BestWork) -> dict[str, Any]:
+    """Decide which units stay. A document is not compared with itself: its paragraphs hold its sentences."""
+    rows = work.exchange.received(work.partition)
+    document, start, preferences, ids = (rows[name].to_numpy() for name in ("document", "start", "preference", "id"))
+    rows = rows.take(pa.array(np.lexsort((rows["unit"].to_numpy(), start, document, ids, ~preferences)))).combine_chunks()
+    units, document = rows["unit"].to_numpy(), rows["document"].to_numpy()
+    others = rows["others"].combine_chunks()
+    left = np.repeat(np.arange(len(units)), np.diff(others.offsets.to_numpy()))
+    by_unit = np.argsort(units)
+    right = by_unit[np.searchsorted(units[by_unit], others.flatten().to_numpy())]
+    apart = document[left] != document[right]
+    similarity = rows["similarities"].combine_chunks().flatten().to_numpy()
+    kept = best_of(len(units), left[apart], right[apart], similarity[apart])
+    goes = np.flatnonzero(kept.partner >= 0)
+    columns = {"owner": document[kept.partner[goes]], "similarity": kept.similarity[goes]}
+    work.exchange.answer(work.partition, units[goes], columns, BEST_ANSWERS, work.num_shards)
+    return {"near_repeats": len(goes)}

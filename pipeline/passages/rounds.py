@@ -1,0 +1,96 @@
+"""The passes of `sentence_dedup` in their order."""
+
+from typing import Any
+
+from pipeline import storage
+from pipeline.dedup.components import ComponentsWork, find_components
+from pipeline.dedup.found import Found
+from pipeline.dedup.rounds import Phases, exchange, folder_of
+from pipeline.exchange import Exchange
+from pipeline.judge import Shard
+from pipeline.passages.cut import CutWork, OwnersWork, cut, tell_ids
+from pipeline.passages.near import (
+    BandsWork,
+    BestWork,
+    CompareWork,
+    TextsWork,
+    UnitsWork,
+    compare,
+    find_best,
+    find_candidates,
+    send_texts,
+    send_units,
+)
+from pipeline.passages.repeats import EdgesWork, RepeatsWork, find_edges, find_repeats
+from pipeline.passages.send import SendWork, Standing, send
+from stages.dedup.sentence_stage import SentenceDedup
+
+KEY_BYTES, PIECE_BYTES = 0.5, 0.4
+"""What the rows of a round take per byte of a shard, a sentence of 80 bytes at worst."""
+UNIT_BYTES = 0.06
+"""The same for one key of each unit: 32 bytes for every 500."""
+
+
+def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivors: Exchange | None, key: str) -> Exchange | None:
+    """The exchange whose folder holds the spans of each shard; None for a run without the stage. `key` stands for the selection."""
+    plan, shards = runner.plan, found.own
+    stage = plan.stage(SentenceDedup)
+    if stage is None:
+        return None
+    assert isinstance(stage, SentenceDedup)
+    num_documents = sum(shard.num_rows for shard in shards)
+    mean_bytes = _shard_bytes(shards) / max(1, num_documents)
+    keys = exchange(runner, shards, "passages", KEY_BYTES * mean_bytes, key)
+    pieces = exchange(runner, shards, "pieces", PIECE_BYTES * mean_bytes, key)
+    bands = exchange(runner, shards, "units", UNIT_BYTES * stage.keys * mean_bytes, key) if stage.fuzzy else None
+    local = keys.folder
+    sources = tuple(sorted(source.name for source in plan.config.sources))
+    standing = [Standing(s, plan.stages, found.ids, capped, survivors) for s in shards]
+    sends = {f"send-{s.shard.index}": SendWork(s, stage, sources, keys, pieces, bands, local) for s in standing}
+    sent = runner.phase("passages", folder_of(keys), send, sends)
+
+    works = {str(p): RepeatsWork(keys, p, len(shards)) for p in range(keys.partitions)}
+    runner.phase("repeats", folder_of(keys), find_repeats, works)
+    documents = tuple(sum(s["documents"] for s in sent if s["source"] == name) for name in sources)
+    edges = {str(p): EdgesWork(pieces, p, documents, stage.min_documents, stage.min_source_share) for p in range(pieces.partitions)}
+    runner.phase("edges", folder_of(pieces), find_edges, edges)
+    best = _compare(runner, shards, stage, bands, [s["units"] for s in sent], local, key) if bands else None
+
+    owners = Exchange(f"{storage.join(plan.work, 'owners')}-{key}", len(shards), len(shards))
+    runner.folders.add(folder_of(owners))
+    cuts = {f"cut-{s.index}": CutWork(s, plan.stages, stage, keys, pieces, best, local, owners) for s in shards}
+    runner.phase("cut", folder_of(owners), cut, cuts)
+    asks = {str(s.index): OwnersWork(s, found.ids, owners) for s in shards}
+    runner.phase("owners", folder_of(owners), tell_ids, asks)
+    return owners
+
+
+def _compare(
+    runner: Phases, shards: list[Shard], stage: SentenceDedup, bands: Exchange, num_units: list[Any], local: str, key: str
+) -> Exchange:
+    """Units that stand elsewhere with small changes, told to their shards."""
+    works = {str(p): BandsWork(bands, p, len(shards), stage.bucket_limit) for p in range(bands.partitions)}
+    pairs = sum(s["pairs"] for s in runner.phase("candidates", folder_of(bands), find_candidates, works))
+    num_documents = max(1, sum(shard.num_rows for shard in shards))
+    texts = exchange(runner, shards, "texts", 2 * 1000 * pairs / num_documents, key)
+    sends = {f"send-{s.index}": TextsWork(s, bands, local, texts) for s in shards}
+    runner.phase("texts", folder_of(texts), send_texts, sends)
+    compares = {str(p): CompareWork(texts, p, len(shards), stage.similarity) for p in range(texts.partitions)}
+    runner.phase("compare", folder_of(texts), compare, compares)
+    components = Exchange(f"{storage.join(runner.plan.work, 'alike')}-{key}", len(shards), 1)
+    runner.folders.add(folder_of(components))
+    work = ComponentsWork(tuple(num_units), None, (texts,), None, components)
+    (counts,) = runner.phase("alike", folder_of(components), find_components, {"all": work})
+    best = exchange(runner, shards, "best", 200 * counts["candidates"] / num_documents, key)
+    units = {f"send-{s.index}": UnitsWork(s, texts, components, local, best) for s in shards}
+    runner.phase("units", folder_of(best), send_units, units)
+    bests = {str(p): BestWork(best, p, len(shards)) for p in range(best.partitions)}
+    runner.phase("best", folder_of(best), find_best, bests)
+    return best
+
+
+def _shard_bytes(shards: list[Shard]) -> int:
+    """Bytes of the shards as they lie, which is a little more than their texts."""
+    folders = {shard.uri.rpartition("/")[0] for shard in shards}
+    sizes = {file.relative: file.size for folder in folders for file in storage.list_files(folder)}
+    return sum(sizes[shard.uri.rpartition("/")[2]] for shard in shards)

@@ -1,0 +1,230 @@
+"""Send: each shard tells its passages, the pieces at its documents' edges, and its units, from one pass over the texts that are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+from numba import njit
+
+from pipeline import arrow_files, judge, storage
+from pipeline.dedup.send import quality
+from pipeline.edit import span_columns
+from pipeline.exchange import Exchange, Int64s
+from pipeline.judge import Mask, Shard
+from stages.dedup.bands import band_keys, preference
+from stages.dedup.edges import count, pieces
+from stages.dedup.minhash import has_shingles, signatures
+from stages.dedup.near_passages import near_units
+from stages.dedup.passages import passage_keys
+from stages.dedup.sentence_stage import SentenceDedup
+from stages.stage import Stage
+from stages.text.buffers import TextBuffer, text_buffer
+from stages.text.units import Units, units
+
+_I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
+KEY_ROWS = pa.schema({"key": _U64, "doc": _I64, "place": _I32, "count": _I32, "preference": _I64, "id": _U64})
+PIECE_ROWS = pa.schema({"hash": _U64, "source": _I32, "openings": _I32, "documents": _I32, "at_edge": _I32, "occurrences": _I32})
+BAND_ROWS = pa.schema({"key": _U64, "unit": _I64, "preference": _I64, "content": _U64})
+EDGES = pa.schema({"hash": _U64, "row": _I32, "start": _I64, "end": _I64})
+"""Pieces at the edges of a shard's documents."""
+UNITS = pa.schema({"row": _I32, "start": _I64, "end": _I64, "preference": _I64, "id": _U64})
+"""The units of a shard; a unit's reference is shard << 32 | its row in this file."""
+
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What decided so far which documents are kept."""
+
+    shard: Shard
+    stages: tuple[Stage, ...]
+    ids: Exchange
+    capped: Exchange | None
+    survivors: Exchange | None
+
+    def columns(self) -> tuple[pa.Table, Mask]:
+        """Light columns with final ids, and which rows stand: nothing speaks against them, and they duplicate no other."""
+        shard = self.shard
+        columns = shard.columns()
+        ids, _ = judge.final_ids(columns, self.ids.answered(shard.index))
+        columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
+        capped = self.capped.answered(shard.index) if self.capped else None
+        stands = ~judge.any_reason(judge.verdicts(self.stages, columns, capped), shard.num_rows)
+        if self.survivors is not None:
+            answers = self.survivors.answered(shard.index)
+            stands[answers["row"].to_numpy()[answers["kind"].to_numpy() != 0]] = False
+        return columns, stands
+
+
+class Texts(NamedTuple):
+    """Some documents of a shard with their sentences."""
+
+    rows: Int64s
+    text: TextBuffer
+    units: Units
+
+    def places(self, first: Int64s, last: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+        """Document number, start and end in the document of stretches of sentences."""
+        document = np.searchsorted(self.units.offsets, first, "right") - 1
+        base = self.text.offsets[document]
+        return document, self.units.start[first] - base, self.units.end[last] - base
+
+
+def texts(shard: Shard, stages: Sequence[Stage], rows: Int64s) -> Texts:
+    """Read documents; sentences that another stage wants to remove, wholly or in part, are not free."""
+    spans = span_columns(stages)
+    table = arrow_files.read_table(shard.uri, ["text", *spans])
+    at = pa.array(rows)
+    text = text_buffer(table["text"].combine_chunks().take(at)).read_only()
+    found = units(text)
+    blocked = np.zeros(len(found.start) + 1, np.int64)
+    for name in spans:
+        column = table[name].combine_chunks().take(at)
+        document = np.repeat(np.arange(len(rows)), np.diff(column.offsets.to_numpy()))
+        flat = column.flatten()
+        start, end = (flat.field(edge).to_numpy() + text.offsets[document] for edge in ("start", "end"))
+        if "replacement" in {field.name for field in flat.type}:  # a mask leaves its sentence
+            removal = np.asarray(pc.equal(pc.fill_null(flat.field("replacement"), ""), ""))
+            start, end = start[removal], end[removal]
+        np.add.at(blocked, np.searchsorted(found.end, start, "right"), 1)
+        np.add.at(blocked, np.searchsorted(found.start, end, "left"), -1)
+    return Texts(rows, text, found._replace(free=found.free & (np.cumsum(blocked)[:-1] == 0)))
+
+
+@dataclass(frozen=True)
+class SendWork:
+    """A shard and the rounds that it takes part in."""
+
+    standing: Standing
+    stage: SentenceDedup
+    sources: tuple[str, ...]
+    keys: Exchange
+    pieces: Exchange
+    bands: Exchange | None
+    local: str
+    """Folder of what shards keep for themselves."""
+
+
+def edges_of(folder: str, shard: int) -> str:
+    """File of a shard's `EDGES`."""
+    return storage.join(folder, f"edges-{shard:06d}.arrow")
+
+
+def units_of(folder: str, shard: int) -> str:
+    """File of a shard's `UNITS`."""
+    return storage.join(folder, f"units-{shard:06d}.arrow")
+
+
+def send(work: SendWork) -> dict[str, Any]:
+    """Send keys and pieces of all documents that stand; reports how many they are, and the units."""
+    shard = work.standing.shard
+    columns, stands = work.standing.columns()
+    rows = np.flatnonzero(stands)
+    ids = columns["id"].combine_chunks().take(pa.array(rows)).cast(pa.binary()).to_pylist()
+    hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, ids), np.uint64, len(ids))
+    order = _Order(shard, rows, preference(quality(columns), columns["num_chars"].to_numpy())[rows], hashes)
+    found = texts(shard, work.standing.stages, rows)
+    num_units = 0
+    _send_keys(work, found, order)
+    source = columns["source"][0].as_py() if columns.num_rows else None
+    _send_pieces(work, found, work.sources.index(source) if source is not None else 0)
+    if work.bands is not None:
+        num_units = _send_units(work, found, order)
+    return {"documents": len(rows), "source": source, "sentences": len(found.units.start), "units": num_units}
+
+
+class _Order(NamedTuple):
+    """By what documents are preferred, one row for each that stands."""
+
+    shard: Shard
+    rows: Int64s
+    preference: Int64s
+    ids: npt.NDArray[np.uint64]
+
+
+def _send_keys(work: SendWork, found: Texts, order: _Order) -> None:
+    keys = passage_keys(found.units, work.stage.bounds)
+    document = np.searchsorted(found.units.offsets, keys.first, "right") - 1
+    values: list[npt.NDArray[Any]] = [
+        keys.hashes,
+        order.shard.documents()[found.rows][document],
+        (keys.first - found.units.offsets[document]).astype(np.int32),
+        keys.length,
+        order.preference[document],
+        order.ids[document],
+    ]
+    _send(work.keys, order.shard.index, values, KEY_ROWS)
+
+
+def _send_pieces(work: SendWork, found: Texts, source: int) -> None:
+    shard = work.standing.shard.index
+    candidates = pieces(found.text, found.units)
+    document = np.searchsorted(found.units.offsets, candidates.unit, "right") - 1
+    counts = count(candidates, document, source)
+    _send(work.pieces, shard, [counts.hashes, *(field.astype(np.int32) for field in counts[1:])], PIECE_ROWS)
+    at, document = candidates.at_edge, document[candidates.at_edge]
+    base = found.text.offsets[document]
+    places: list[npt.NDArray[Any]] = [
+        candidates.hashes[at],
+        found.rows[document].astype(np.int32),
+        candidates.start[at] - base,
+        candidates.end[at] - base,
+    ]
+    _keep(edges_of(work.local, shard), places, EDGES)
+
+
+def _send_units(work: SendWork, found: Texts, order: _Order) -> int:
+    assert work.bands is not None
+    near = near_units(found.units, work.stage.single)
+    document, start, end = found.places(near.first, near.last)
+    text = stretches(found.text, start + found.text.offsets[document], end + found.text.offsets[document])
+    lanes = signatures(text, work.stage.shingle, work.stage.keys, SEED)
+    signed = np.flatnonzero(has_shingles(lanes))
+    document, keys = document[signed], band_keys(lanes[signed], work.stage.keys)
+    number = np.repeat(np.arange(len(signed)), work.stage.keys)
+    values = [
+        keys.ravel(),
+        (order.shard.index << 32 | np.arange(len(signed)))[number],
+        order.preference[document][number],
+        near.contents[signed][number],
+    ]
+    _send(work.bands, order.shard.index, values, BAND_ROWS)
+    kept: list[npt.NDArray[Any]] = [
+        found.rows[document].astype(np.int32),
+        start[signed],
+        end[signed],
+        order.preference[document],
+        order.ids[document],
+    ]
+    _keep(units_of(work.local, order.shard.index), kept, UNITS)
+    return len(signed)
+
+
+def _send(exchange: Exchange, shard: int, values: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> None:
+    """Send rows to the partitions of their first column, which is a hash."""
+    rows = pa.RecordBatch.from_arrays([pa.array(v) for v in values], schema=schema)
+    exchange.send(shard, rows, values[0] % np.uint64(exchange.partitions))
+
+
+def _keep(uri: str, values: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> None:
+    arrow_files.write_batches(uri, schema, [pa.RecordBatch.from_arrays([pa.array(v) for v in values], schema=schema)])
+
+
+def stretches(text: TextBuffer, start: Int64s, end: Int64s) -> TextBuffer:
+    """Parts of texts, which may overlap, as texts of their own; offsets into the buffer's data."""
+    offsets = np.concatenate([[0], np.cumsum(end - start)])
+    data = np.empty(offsets[-1], np.uint8)
+    _copy(text.read_only().data, start, offsets, data)
+    return TextBuffer(data, offsets)
+
+
+@njit(cache=True, nogil=True)
+def _copy(source, start, offsets, data):  # type: ignore[no-untyped-def]
+    for number in range(len(start)):
+        data[offsets[number] : offsets[number + 1]] = source[start[number] : start[number] + offsets[number + 1] - offsets[number]]
