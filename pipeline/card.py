@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from pipeline import storage
+from pipeline.alarms import in_words
 from pipeline.config import RunConfig, as_settings
 
 
@@ -48,6 +49,9 @@ def card(config: RunConfig, summary: Mapping[str, Any]) -> str:
     lines += [f"| {lang} | {face['input'][0]:,} | {face['kept'][0]:,} |" for lang, face in summary["by_language"].items()]
     lines += ["", "## Reasons for rejection", "", "| reason | documents | characters |", "|---|---:|---:|"]
     lines += [f"| {reason} | {count:,} | {characters:,} |" for reason, (count, characters, _) in summary["reasons"].items()]
+    if summary["alarms"]:
+        lines += ["", "## Alarms", "", "What this run took away that somebody should look at:", ""]
+        lines += [f"- {in_words(alarm)}: `{alarm['look']}`" for alarm in summary["alarms"]]
     settings = {key: value for key, value in as_settings(config).items() if key != "engine"}
     lines += [
         "",

@@ -53,12 +53,9 @@ def run(
             print(line)
         return
     from pipeline.run import run as run_corpus
-    from pipeline.summary import print_summary
 
     summary = run_corpus(settings, overwrite, quiet)
-    if not quiet:
-        print_summary(summary)
-        _say_where(summary["output"], complete=bool(summary.get("already_complete")))
+    _report(summary, quiet)
 
 
 @app.command()
@@ -71,12 +68,9 @@ def select(
 ) -> None:
     """Decide again with other thresholds, takedown lists or duplicate policy, from saved scores, in seconds."""
     from pipeline.reselect import select as select_again
-    from pipeline.summary import print_summary
 
     summary = select_again(run_folder, output, tuple(overrides or ()), quiet, overwrite)
-    if not quiet:
-        print_summary(summary)
-        _say_where(summary["output"], complete=False)
+    _report(summary, quiet)
 
 
 @app.command()
@@ -180,6 +174,18 @@ def export(
     print(f"{written:,} documents in {files} files in {output}/")
 
 
+def _report(summary: dict[str, Any], quiet: bool) -> None:
+    """Tables, places, and last the alarms; of a quiet run the alarms alone."""
+    from pipeline.alarms import print_alarms
+    from pipeline.summary import print_summary
+
+    if not quiet:
+        print_summary(summary)
+        _say_where(summary["output"], complete=bool(summary.get("already_complete")))
+    sys.stdout.flush()
+    print_alarms(summary["alarms"], Console(stderr=True))
+
+
 def _say_where(folder: str, complete: bool) -> None:
     if complete:
         print(f"{folder}: this run was already complete; nothing was done again")
@@ -187,7 +193,7 @@ def _say_where(folder: str, complete: bool) -> None:
     print(f"rejected {folder}/rejected/*.parquet   text and reasons of what was dropped")
     print(f"ledger   {folder}/ledger/*.parquet     every input document: signals, reasons, fate")
     print(f"numbers  {folder}/summary.json")
-    print(f"one document's story: corpus explain {folder} ID")
+    print(f"one document's story: corpus explain {folder} ID      duplicates: corpus duplicates {folder}")
 
 
 def main() -> None:

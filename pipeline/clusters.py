@@ -1,6 +1,7 @@
 """Duplicate clusters of a finished run: the largest ones, and one cluster with its members and what differs in them.
 
-A cluster is a kept document and all that were removed for it, or would have been if duplicates had been dropped. The ledger is read
+A cluster is a kept document and all that were removed for it, or would have been if duplicates had been dropped. Documents that went
+because others keep most of their sentences are in none: they may owe that to many. The ledger is read
 three times, 65,536 rows and a few columns at a time: for the sizes, for the survivors' ids, and to count members. What is held grows with
 the number of clusters shown, not with the run, nor with the size of a cluster.
 """
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from rich import box
@@ -62,7 +64,7 @@ def cluster(run_folder: str, document_id: str, num_members: int = 10) -> dict[st
     survivor = row["duplicate_of"] if place.run_folder == run_folder and row["duplicate_of"] else document_id
     members = _members(run_folder, survivor, document_id, num_members)
     if not members:
-        raise InputError(f"{run_folder}: '{document_id}' duplicates no document, and none duplicates it")
+        raise InputError(f"{run_folder}: '{document_id}' is in no cluster; `corpus explain {run_folder} {document_id}` tells its story")
     (found,) = _described(run_folder, {survivor: members[0]["cluster_size"]})
     places = {member["id"]: lookup.Place(run_folder, member.pop("part")) for member in members}
     texts = lookup.texts(lookup.find(run_folder, [survivor]) | places)
@@ -136,15 +138,15 @@ def _counted(run_folder: str, survivors: Sequence[str], hashes: Sequence[bytes |
     """Documents of some clusters by `_KEYS`, `cluster` being a position in `survivors`: `members`, `lowest` and `highest` similarity."""
     names = pa.array(survivors, pa.string())
     found: list[pa.Table] = []
-    columns = ["id", "duplicate_of", "similarity", "reasons", "content_hash", "source", "domain", "lang"]
+    columns = ["id", "duplicate_of", "similarity", "reasons", "content_hash", "cluster_size", "source", "domain", "lang"]
     for _, batch in lookup.ledger(run_folder, columns):
         place = pc.index_in(pc.coalesce(batch["duplicate_of"], batch["id"]), value_set=names)
-        table = batch.append_column("cluster", place).filter(pc.is_valid(place))
+        table = batch.append_column("cluster", place).filter(pc.and_(pc.is_valid(place), pc.greater(batch["cluster_size"], 1)))
         if not table.num_rows:
             continue
         similarity = table["similarity"]
         rows = table.select(["cluster", "source", "domain", "lang"]).append_column("kind", _kinds(table, hashes))
-        rows = rows.append_column("members", pa.array([1] * table.num_rows, pa.int64()))
+        rows = rows.append_column("members", pa.array(np.ones(table.num_rows, np.int64)))
         found.append(_summed(rows.append_column("lowest", similarity).append_column("highest", similarity)))
         found = [_summed(pa.concat_tables(found))]
     return found[0] if found else pa.table({name: [] for name in (*_KEYS, "members", "lowest", "highest")})
@@ -177,7 +179,7 @@ def _array(mask: pa.Array | pa.ChunkedArray) -> pa.Array:
 def _has_reason(table: pa.Table, reason: str) -> pa.Array:
     lists = table["reasons"].combine_chunks()
     rows = pc.list_parent_indices(lists).filter(pc.equal(pc.list_flatten(lists), reason))
-    return pc.is_in(pa.array(range(table.num_rows), rows.type), value_set=rows)
+    return pc.is_in(pa.array(np.arange(table.num_rows), rows.type), value_set=rows)
 
 
 def _members(run_folder: str, survivor: str, asked: str, num_members: int) -> list[dict[str, Any]]:
@@ -185,7 +187,7 @@ def _members(run_folder: str, survivor: str, asked: str, num_members: int) -> li
     found: list[pa.Table] = []
     columns = ("id", "source", "domain", "lang", "fate", "reasons", "duplicate_of", "similarity", "cluster_size", "path", "record")
     for part, batch in lookup.ledger(run_folder, columns):
-        table = batch.filter(pc.equal(batch["duplicate_of"], survivor))
+        table = batch.filter(pc.and_(pc.equal(batch["duplicate_of"], survivor), pc.greater(batch["cluster_size"], 1)))
         if not table.num_rows:
             continue
         first = pc.if_else(pc.equal(table["id"], asked), -2.0, pc.fill_null(table["similarity"], -1.0))
@@ -212,7 +214,7 @@ def print_clusters(run_folder: str, found: Sequence[Mapping[str, Any]], console:
     for one in found:
         figures = (one["size"], *(one[kind] for kind in kinds))
         names = (_listed(one[key]) for key in ("sources", "domains", "languages"))
-        survivor = Text.assemble(f"{one['survivor']}\n", (one["text"], "dim"))
+        survivor = Text(one["survivor"]).append("\n" * bool(one["text"])).append(one["text"], "dim")
         table.add_row(*(f"{n:,}" if n else "-" for n in figures), _range(one["similarity"]), *map(Text, names), survivor)
     console.print(table)
     console.print(f"one cluster: corpus duplicates {shlex.quote(run_folder)} --show ID", soft_wrap=True, markup=False, highlight=False)

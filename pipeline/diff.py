@@ -121,6 +121,7 @@ def _marked_words(first: list[str], second: list[str]) -> Text:
         if come:
             shown.append(_come(come), "green")
         shown.append(" " * (come or gone)[-1].isspace())
+    shown.rstrip()
     return shown
 
 

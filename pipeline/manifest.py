@@ -25,7 +25,10 @@ _COMPUTES = (
     "xxhash",
 )
 """Distributions whose version can change a byte of an intermediate."""
-_SHOWS = ("calibrate.py", "card.py", "cli.py", "distribution.py", "examples.py", "explain.py", "finished.py", "progress.py", "summary.py")
+_SHOWS = (
+    *("alarms.py", "calibrate.py", "card.py", "cli.py", "clusters.py", "diff.py", "distribution.py", "examples.py", "explain.py"),
+    *("finished.py", "lookup.py", "progress.py", "summary.py"),
+)
 """Modules that change no byte of a run's Parquet files."""
 
 

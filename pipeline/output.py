@@ -58,6 +58,9 @@ EDIT_SHARES = ("edit_share", "cut_share")
 """Further columns of corpus and ledger where a stage proposes edits; see `pipeline.edit.Edited`."""
 
 
+DUPLICATES = ("duplicate_url", "exact_duplicate", "near_duplicate", "contained")
+"""Reasons of a document that goes for another one."""
+
 OTHER_CODES = "other codes"
 MOST_LANGUAGES = 100
 """A field of the user's that is taken for the language may hold anything; the summary names so many values."""
@@ -212,9 +215,9 @@ def write_parquet(uri: str, table: pa.Table) -> None:
 def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequence[str], edited: Edited | None) -> dict[str, Any]:
     """Counts of this shard by language, each `[documents, characters, bytes]`.
 
-    `{"documents": n, "by_language": {lang: {"input", "kept", "left": {stage: ...}, "reasons": {reason: ...}}}}`, where `left` is what no
-    stage up to and including this one spoke against: the waterfall. `kept` counts what is left after the cuts, all others the
-    normalised texts. `"edits"`: `{rule: [documents, characters]}` of the cuts.
+    `{"documents": n, "by_language": {lang: {"input", "kept", "duplicates", "left": {stage: ...}, "reasons": {reason: ...}}}}`, where
+    `left` is what no stage up to and including this one spoke against: the waterfall. `duplicates` have a reason of `DUPLICATES`. `kept`
+    counts what is left after the cuts, all others the normalised texts. `"edits"`: `{rule: [documents, characters]}` of the cuts.
     """
     sizes = np.stack([np.ones(columns.num_rows, np.int64), columns["num_chars"].to_numpy(), columns["num_bytes"].to_numpy()], axis=1)
     kept_sizes = np.stack([sizes[:, 0], edited.num_chars, edited.num_bytes], axis=1) if edited else sizes
@@ -233,12 +236,18 @@ def _counts(columns: pa.Table, verdicts: Verdicts, rejected: Mask, order: Sequen
         return [[int(n) for n in row] for row in summed]
 
     everything, kept = totals(np.ones(columns.num_rows, np.bool_)), totals(~rejected, kept_sizes)
+    duplicate = np.zeros(columns.num_rows, np.bool_)
+    for reason in DUPLICATES:
+        for found in verdicts.values():
+            duplicate |= found.get(reason, False)
+    duplicates = totals(duplicate)
     lefts = {key: totals(mask) for key, mask in after.items()}
     reasons = {reason: totals(mask) for found in verdicts.values() for reason, mask in found.items()}
     by_language = {
         lang: {
             "input": everything[i],
             "kept": kept[i],
+            "duplicates": duplicates[i],
             "left": {key: found[i] for key, found in lefts.items()},
             "reasons": {reason: found[i] for reason, found in reasons.items() if found[i][0]},
         }

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.alarms import alarms, largest_clusters
 from pipeline.output import MOST_LANGUAGES, OTHER_CODES
 from pipeline.plan import Plan
 from stages.select import Select
@@ -63,6 +64,7 @@ def summarise(
         "stages": _stage_speeds(statistics.get("annotate", ())),
         "phases": {name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()},
         "duplicates": _duplicates(statistics),
+        "alarms": alarms(plan, by_source, by_domain, largest_clusters(statistics)),
         "edits": _edits(counts),
         "lists": _lists(plan, counts),
         "peak_memory_bytes": {
@@ -76,13 +78,14 @@ def _tally() -> dict[str, Any]:
     return {
         "input": [0, 0, 0],
         "kept": [0, 0, 0],
+        "duplicates": [0, 0, 0],
         "left": defaultdict(lambda: [0, 0, 0]),
         "reasons": defaultdict(lambda: [0, 0, 0]),
     }
 
 
 def _add(tally: dict[str, Any], found: Mapping[str, Any]) -> None:
-    for key in ("input", "kept"):
+    for key in ("input", "kept", "duplicates"):
         tally[key] = [a + b for a, b in zip(tally[key], found[key], strict=True)]
     for key in ("left", "reasons"):
         for name, sizes in found[key].items():
@@ -123,6 +126,7 @@ def _face(tally: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "input": tally["input"],
         "kept": tally["kept"],
+        "duplicates": tally["duplicates"],
         "left": dict(tally["left"]),
         "reasons": _sorted(tally["reasons"]),
     }
@@ -169,7 +173,7 @@ def _lists(plan: Plan, counts: Sequence[Mapping[str, Any]]) -> dict[str, dict[st
     return found
 
 
-def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     def counts(phase: str, key: str) -> list[int]:
         return [int(s.get(key, 0)) for s in statistics.get(phase, ())]
 
@@ -177,7 +181,7 @@ def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[s
         "repeated_ids": sum(counts("repeated ids", "repeated_ids")),
         "candidate_pairs": sum(counts("components", "pairs")),
         "verified_pairs": sum(counts("verify", "verified")),
-        "largest_cluster": max((size for s in statistics.get("resolve", ()) for size, _ in s["clusters"]), default=1),
+        "largest_clusters": largest_clusters(statistics),
     }
 
 
@@ -223,8 +227,8 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
     for name, found in summary["lists"].items():
         if found["unmatched"]:
             more = ", …" if found["unmatched"] > len(found["examples"]) else ""
-            shares = f"{found['unmatched']:,} of {found['entries']:,} entries matched no document"
-            console.print(Text(f"{name} ({found['file']}): {shares}: {', '.join(found['examples'])}{more}", style="yellow"))
+            told = f"{found['unmatched']:,} of {found['entries']:,} entries matched no document"
+            console.print(Text(f"{name} ({found['file']}): {told}: {', '.join(found['examples'])}{more}", style="yellow"))
     peak = summary["peak_memory_bytes"]
     console.print(
         f"input {documents['input']:,} = kept {documents['kept']:,} + rejected {documents['rejected']:,} documents, checked by id; "

@@ -51,6 +51,10 @@ class DocumentDedup(Stage):
     """Documents of one band key that are all compared with each other; larger buckets go by representatives."""
     seed: Annotated[int, Between(0, 2**32 - 1)] = 1
     """Of the permutations; 1 is also datasketch's, so signatures agree with its own."""
+    alarm_share: Share = 0.5
+    """A source or domain that loses more than this share of its documents as duplicates is named in an alarm at the end of the run."""
+    alarm_cluster: Positive = 1000
+    """So is a cluster of more than so many documents."""
 
     def __post_init__(self) -> None:
         if self.permutations % self.bands:
@@ -78,10 +82,9 @@ class DocumentDedup(Stage):
         return batch.with_columns({"band_keys": lists})
 
     def computed_by(self) -> dict[str, Any]:
-        """All but the thresholds: true overlaps are stored, so other thresholds need no new comparison."""
-        settings = super().computed_by()
-        del settings["similarity"], settings["containment"]
-        return settings
+        """All but thresholds and alarms: true overlaps are stored, so other thresholds need no new comparison."""
+        later = ("similarity", "containment", "alarm_share", "alarm_cluster")
+        return {name: value for name, value in super().computed_by().items() if name not in later}
 
     def describe(self) -> tuple[str, ...]:
         """How likely a pair of a given similarity is found, and how exact a signature is."""

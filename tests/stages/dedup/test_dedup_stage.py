@@ -43,6 +43,7 @@ def test_all_columns_survive() -> None:
 
 def test_another_similarity_needs_no_new_keys() -> None:
     assert DocumentDedup(similarity=0.7).computed_by() == DocumentDedup(similarity=0.9).computed_by()
+    assert DocumentDedup(alarm_share=0.1, alarm_cluster=9).computed_by() == DocumentDedup().computed_by()
     assert DocumentDedup(seed=2).computed_by() != DocumentDedup(seed=3).computed_by()
 
 

@@ -1,0 +1,71 @@
+"""Alarms: what a run took away that its owner must not overlook, said at the end of the run, in `summary.json` and on the dataset card.
+
+A source that loses most of its documents as duplicates is in the input twice, or has one template around every document, or met a wrong
+setting; in one published corpus a source lost 859,090 of 859,092 documents unnoticed (FIELD.md). An alarm stops nothing: the decision is
+`corpus select`'s, and each alarm names the command that shows what happened.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.dedup.decide import MOST_CLUSTERS
+from pipeline.plan import Plan
+from stages.dedup.stage import DocumentDedup
+
+
+def alarms(
+    plan: Plan, by_source: Mapping[str, Any], by_domain: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """`{"kind": source | domain | cluster, "name", "share" | "size", "limit", "look"}` for each figure above its limit, highest first.
+
+    A document counts as lost that has a reason of `pipeline.output.DUPLICATES`, whatever others it has. A domain of one source has no alarm
+    of its own. `clusters` are the largest ones, so at most `MOST_CLUSTERS` are named. A run without `document_dedup` has its defaults.
+    """
+    stage = plan.stage(DocumentDedup)
+    limits = stage if isinstance(stage, DocumentDedup) else DocumentDedup()
+    command = f"corpus duplicates {shlex.quote(plan.config.output)}"
+    domains = [source.domain or source.name for source in plan.config.sources]
+    found: list[dict[str, Any]] = []
+    for kind, tallies in (("source", by_source), ("domain", {n: t for n, t in by_domain.items() if domains.count(n) > 1})):
+        shares = {name: tally["duplicates"][0] / max(1, tally["input"][0]) for name, tally in tallies.items()}
+        for name, share in sorted(shares.items(), key=lambda item: (-item[1], item[0])):
+            if share > limits.alarm_share:
+                look = f"{command} --{kind} {shlex.quote(name)}"
+                found.append({"kind": kind, "name": name, "share": share, "limit": limits.alarm_share, "look": look})
+    for cluster in clusters:
+        if cluster["size"] > limits.alarm_cluster:
+            name, size = cluster["survivor"], cluster["size"]
+            look = f"{command} --show {shlex.quote(name)}"
+            found.append({"kind": "cluster", "name": name, "size": size, "limit": limits.alarm_cluster, "look": look})
+    return found
+
+
+def largest_clusters(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """`size` and `survivor` of the run's largest clusters, largest first, from what the units of `resolve` report of theirs."""
+    every = [(size, survivor) for unit in statistics.get("resolve", ()) for size, survivor in unit["clusters"]]
+    return [{"size": size, "survivor": survivor} for size, survivor in sorted(every, key=lambda c: (-c[0], c[1]))[:MOST_CLUSTERS]]
+
+
+def in_words(alarm: Mapping[str, Any]) -> str:
+    """One sentence.
+
+    >>> in_words({"kind": "source", "name": "web", "share": 0.75, "limit": 0.5})
+    "source 'web' lost 75.0 % of its documents as duplicates (alarm_share: 0.5)"
+    """
+    if alarm["kind"] == "cluster":
+        return f"a cluster of {alarm['size']:,} documents, of which '{alarm['name']}' was kept (alarm_cluster: {alarm['limit']:,})"
+    lost = f"lost {100 * alarm['share']:.1f} % of its documents as duplicates"
+    return f"{alarm['kind']} '{alarm['name']}' {lost} (alarm_share: {alarm['limit']:g})"
+
+
+def print_alarms(found: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Each alarm with the command to look at it; nothing if there is none."""
+    for alarm in found:
+        console.print(
+            Text.assemble((" ALARM ", "bold white on red"), " ", (in_words(alarm), "bold"), f"\n        look: {alarm['look']}"),
+            soft_wrap=True,
+        )
