@@ -134,9 +134,8 @@ def precision(truth: dict[str, Pairs], found: Fates) -> list[str]:
     print(f"  by our shingles {below:,} are below {SIMILARITY}; the ledger's similarity is off by at most {off:.2g}")
     for file, values in sorted(by_list.items()):
         low, lower = (sum(value < bound for value in values) for bound in (SIMILARITY, 0.7))
-        print(
-            f"  by the list's, {file:<14}{len(values):>5,} pairs, {low:>3} below {SIMILARITY}, {lower:>3} below .7, lowest {min(values):.3f}"
-        )
+        counts = f"{len(values):>5,} pairs, {low:>3} below {SIMILARITY}, {lower:>3} below .7"
+        print(f"  by the list's, {file:<14}{counts}, lowest {min(values):.3f}")
     return (
         ["a removal is not justified"] * bool(below)
         + ["the ledger's similarities are wrong"] * (off > 1e-9)
