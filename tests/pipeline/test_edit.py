@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.check import CheckWork, check_part
-from pipeline.explain import print_story, story
+from pipeline.explain import print_story, story, struck_through
 from pipeline.reselect import select
 from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts, zh_prose
 from tests.pipeline.test_run import finish
@@ -126,3 +126,14 @@ def test_explain_shows_what_was_cut(edited: tuple[dict[str, Any], str]) -> None:
     assert "\x1b[9;31m首页 | 国内 | 财经" in shown
     assert "cut by boilerplate: bytes 0 to 25" in shown
     assert json.dumps(story(folder, "plain")["edits"]) == "[]"
+
+
+def test_a_mask_is_shown_once_with_what_it_hides() -> None:
+    cuts = [{"start": 5, "removed": "a@b.c", "end": 10, "replacement": "[邮]"}, {"start": 12, "removed": "!", "end": 13, "replacement": ""}]
+    shown = struck_through("mail [邮]. x", cuts)
+    assert shown.plain == "mail a@b.c[邮]. !x"
+    assert [(shown.plain[span.start : span.end], span.style) for span in shown.spans if span.style] == [
+        ("a@b.c", "strike red"),
+        ("[邮]", "green"),
+        ("!", "strike red"),
+    ]
