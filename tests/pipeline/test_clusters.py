@@ -176,3 +176,13 @@ def test_a_run_without_duplicates_says_so(make_config: Maker) -> None:
 def test_a_folder_without_a_ledger_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no finished run; ledger/ is empty or missing"):
         clusters(str(tmp_path))
+
+
+def test_what_was_cut_is_put_back_and_what_was_masked_stays_masked() -> None:
+    cuts = [
+        {"start": 0, "end": 6, "removed": "首页", "replacement": ""},
+        {"start": 9, "end": 14, "removed": None, "replacement": "[邮]"},
+        {"start": 15, "end": 16, "removed": "!", "replacement": ""},
+    ]
+    assert lookup.put_back("文[邮]a", cuts) == "首页文[邮]a!"
+    assert lookup.put_back("文", []) == "文"
