@@ -2,8 +2,9 @@
 
 For each part, the ids of corpus and rejected are disjoint and together are those of the ledger, which has a row for every document
 that the local pass read. From the text and the cuts of each edited document the normalised text is rebuilt, and its hash is the one that
-was taken before any decision. Ids are unique across parts because the id exchange made them so. A failure here is a defect of ours, so it
-is an assertion, and the run does not finish.
+was taken before any decision; where something was masked, the same cuts of the shard's text must give the text that was written. Ids
+are unique across parts because the id exchange made them so. A failure here is a defect of ours, so it is an assertion, and the run does
+not finish.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ import pyarrow.parquet as pq
 from xxhash import xxh3_128_digest
 
 from configs.errors import RunError
-from pipeline import storage
-from stages.edits import rebuild
+from pipeline import arrow_files, storage
+from stages.edits import Span, rebuild, remove
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class CheckWork:
     index: int
     num_rows: int
     output: str
+    shard: str
+    """The shard that the part was made from."""
     edits: bool = False
     """Whether the part has a file of edits."""
 
@@ -43,18 +46,34 @@ def check_part(work: CheckWork) -> dict[str, Any]:
 
 def _rebuild(work: CheckWork) -> int:
     """Rebuild each edited document; how many there are."""
-    cuts: dict[str, list[tuple[int, bytes, bytes]]] = {}
-    for row in _read(work, "edits", ["id", "start", "removed", "replacement"]).to_pylist():
-        cuts.setdefault(row["id"], []).append((row["start"], row["removed"].encode(), row["replacement"].encode()))
+    cuts: dict[str, list[dict[str, Any]]] = {}
+    for row in _read(work, "edits", ["id", "start", "end", "rule", "removed", "replacement"]).to_pylist():
+        cuts.setdefault(row["id"], []).append(row)
     if not cuts:
         return 0
+    masked = {name for name, rows in cuts.items() if any(row["replacement"] for row in rows)}
+    originals = _texts(work, masked) if masked else {}
     corpus = _read(work, "corpus", ["id", "text", "content_hash"])
     corpus = corpus.filter(pc.is_in(corpus["id"], value_set=pa.array(list(cuts), pa.string())))
     assert corpus.num_rows == len(cuts), f"part {work.index}: edits of documents that are not in the corpus"
     for row in corpus.to_pylist():
-        text = rebuild(row["text"].encode(), cuts[row["id"]])
-        assert xxh3_128_digest(text) == row["content_hash"], f"part {work.index}: '{row['id']}' cannot be rebuilt from its edits"
+        name, text = row["id"], row["text"].encode()
+        if name in masked:
+            spans = [Span(cut["start"], cut["end"], cut["rule"], replacement=cut["replacement"]) for cut in cuts[name]]
+            right = remove(originals[name], spans) == text
+        else:
+            rebuilt = rebuild(text, [(cut["start"], cut["removed"].encode(), cut["replacement"].encode()) for cut in cuts[name]])
+            right = xxh3_128_digest(rebuilt) == row["content_hash"]
+        assert right, f"part {work.index}: '{name}' cannot be rebuilt from its edits"
     return len(cuts)
+
+
+def _texts(work: CheckWork, names: set[str]) -> dict[str, bytes]:
+    """Normalised texts of some documents; the ledger has the shard's rows in their order."""
+    ids = _read(work, "ledger", ["id"])["id"]
+    rows = pc.indices_nonzero(pc.is_in(ids, value_set=pa.array(sorted(names), pa.string())))
+    texts = arrow_files.read_table(work.shard, ["text"])["text"].take(rows).to_pylist()
+    return dict(zip(ids.take(rows).to_pylist(), (text.encode() for text in texts), strict=True))
 
 
 def _read(work: CheckWork, folder: str, columns: list[str]) -> pa.Table:

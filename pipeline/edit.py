@@ -65,7 +65,11 @@ def _proposals(columns: pa.Table, proposals: pa.Table, rows: npt.NDArray[np.int6
 
 
 def _cut_rows(identifier: str, text: bytes, decision: Decision) -> list[dict[str, object]]:
-    return [{"id": identifier, **cut._asdict(), "removed": text[cut.start : cut.end].decode()} for cut in decision.cuts]
+    """What a mask hides is not repeated here."""
+    return [
+        {"id": identifier, **cut._asdict(), "removed": None if cut.replacement else text[cut.start : cut.end].decode()}
+        for cut in decision.cuts
+    ]
 
 
 def _replaced(column: pa.ChunkedArray, rows: list[int], texts: list[str]) -> pa.Array:

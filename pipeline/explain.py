@@ -70,7 +70,7 @@ def struck_through(text: str, edits: Sequence[Mapping[str, Any]]) -> Text:
     for cut in edits:
         shown.append(edited[taken : taken + cut["start"] - end].decode())
         taken += cut["start"] - end
-        shown.append(cut["removed"], "strike red")
+        shown.append(cut["removed"] or "", "strike red")
         shown.append(cut["replacement"], "green")
         taken += len(cut["replacement"].encode())
         end = cut["end"]

@@ -266,6 +266,6 @@ def _named_languages(codes: pa.ChunkedArray) -> npt.NDArray[np.object_]:
 
 
 def _edit_counts(cuts: pa.Table) -> dict[str, list[int]]:
-    cuts = cuts.append_column("chars", pc.utf8_length(cuts["removed"]))
+    cuts = cuts.append_column("chars", pc.utf8_length(pc.coalesce(cuts["removed"], cuts["replacement"])))
     found = cuts.group_by("rule").aggregate([("id", "count_distinct"), ("chars", "sum")]).to_pylist()
     return {row["rule"]: [row["id_count_distinct"], row["chars_sum"]] for row in sorted(found, key=lambda row: str(row["rule"]))}

@@ -102,7 +102,7 @@ class Runner:
         there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in plan.folders]
         lost = [str(s.index) for s in own if not all(f"part-{s.index:06d}.parquet" in names for names in there)]
         counts = self.phase("write", f"write-{key}", output.write, writes, drop=lost)
-        checks = {str(s.index): CheckWork(s.index, s.num_rows, plan.config.output, "edits" in plan.folders) for s in own}
+        checks = {str(s.index): CheckWork(s.index, s.num_rows, plan.config.output, s.uri, "edits" in plan.folders) for s in own}
         self.phase("check", f"check-{key}", check_part, checks, drop=list(checks))
         for folder in plan.folders:
             if strange := storage.list_names(storage.join(plan.config.output, folder)) - _parts(len(own)):

@@ -7,6 +7,7 @@ from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.heuristics import Heuristics
 from stages.measure import Measure
 from stages.normalize import Normalize
+from stages.pii.stage import Pii
 from stages.select import Select
 from stages.sentences.stage import Sentences
 from stages.stage import Stage
@@ -19,6 +20,7 @@ def stage_classes() -> Mapping[str, type[Stage]]:
         "measure": Measure,
         "heuristics": Heuristics,
         "sentences": Sentences,
+        "pii": Pii,
         "exact_dedup": ExactDedup,
         "document_dedup": DocumentDedup,
         "sentence_dedup": SentenceDedup,

@@ -124,15 +124,20 @@ def test_gb18030_and_big5_files_and_pages_come_out_as_chinese(sample: str) -> No
 
 
 def test_every_edited_document_is_rebuilt_byte_by_byte(sample: str) -> None:
-    cuts: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
+    cuts: dict[str, list[tuple[int, bytes, bytes]]] = defaultdict(list)
+    masked = set()
     for row in read_parts(sample, "edits").to_pylist():
-        cuts[row["id"]].append((row["start"], row["removed"].encode()))
+        if row["replacement"]:
+            assert row["removed"] is None
+            masked.add(row["id"])
+        cuts[row["id"]].append((row["start"], (row["removed"] or "").encode(), row["replacement"].encode()))
     corpus = {row["id"]: row for row in read_parts(sample, "corpus").to_pylist()}
     assert len(cuts) >= 40
     assert cuts.keys() <= corpus.keys()
+    assert len(masked) < len(cuts)
     for identifier, row in corpus.items():
         text = rebuild(row["text"].encode(), cuts[identifier])
-        assert xxh3_128_digest(text) == row["content_hash"]
+        assert (xxh3_128_digest(text) == row["content_hash"]) == (identifier not in masked)
         assert (len(row["text"]), len(row["text"].encode())) == (row["num_chars"], row["num_bytes"])
 
 

@@ -110,11 +110,11 @@ def test_the_check_finds_an_edit_that_does_not_rebuild_its_text(edited: tuple[di
     number, path = next((i, p) for i, p in enumerate(sorted((Path(folder) / "edits").iterdir())) if pq.read_table(p).num_rows)
     table = pq.read_table(path)
     num_rows = pq.read_table(Path(folder) / "ledger" / path.name).num_rows
-    assert check_part(CheckWork(number, num_rows, folder, edits=True))["rebuilt"] == len(set(table["id"].to_pylist()))
+    assert check_part(CheckWork(number, num_rows, folder, "", edits=True))["rebuilt"] == len(set(table["id"].to_pylist()))
     wrong = pa.array(["x" + text for text in table["removed"].to_pylist()], pa.large_string())
     pq.write_table(table.set_column(table.column_names.index("removed"), "removed", wrong), path)
     with pytest.raises(AssertionError, match="cannot be rebuilt from its edits"):
-        check_part(CheckWork(number, num_rows, folder, edits=True))
+        check_part(CheckWork(number, num_rows, folder, "", edits=True))
 
 
 def test_explain_shows_what_was_cut(edited: tuple[dict[str, Any], str]) -> None:

@@ -1,0 +1,136 @@
+"""Personal data: a set of hard cases written by hand, and what holds for any bytes."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.loader import SettingError
+from stages.batch import Batch
+from stages.edits import Span, decide, remove
+from stages.pii import KINDS, NAMES
+from stages.pii.anchors import anchors
+from stages.pii.stage import Pii, find
+from stages.text.buffers import TextBuffer, text_buffer
+
+MARK = re.compile(r"\[\[(\w+):(.*?)\]\]")
+Hits = list[tuple[str, str]]
+
+
+class Case(NamedTuple):
+    text: str
+    expected: Hits
+
+
+def cases() -> list[Case]:
+    """The lines of hard_cases.txt."""
+    lines = (Path(__file__).parent / "hard_cases.txt").read_text(encoding="utf-8").splitlines()
+    texts = [line.replace("⏎", "\n") for line in lines if line and not line.startswith("# ")]
+    return [Case(MARK.sub(r"\2", text.replace("\n", "⏎")).replace("⏎", "\n"), marks(text)) for text in texts]
+
+
+def marks(text: str) -> Hits:
+    return [(kind, value.replace("⏎", "\n")) for kind, value in MARK.findall(text.replace("\n", "⏎"))]
+
+
+def hits_of(*texts: str) -> list[Hits]:
+    found: list[Hits] = [[] for _ in texts]
+    for document, kind, start, end in find(text_buffer(pa.array(texts, pa.large_string()))):
+        found[document].append((kind, texts[document].encode()[start:end].decode()))
+    return found
+
+
+def scores(found: list[Hits], expected: list[Hits]) -> dict[str, tuple[float, float, int]]:
+    """Kind -> recall, precision, number of true ones."""
+    right, said, true = Counter[str](), Counter[str](), Counter[str]()
+    for a, b in zip(found, expected, strict=True):
+        said.update(kind for kind, _ in a)
+        true.update(kind for kind, _ in b)
+        right.update(kind for kind, _ in (Counter(a) & Counter(b)).elements())
+    return {kind: (right[kind] / max(1, true[kind]), right[kind] / max(1, said[kind]), true[kind]) for kind in NAMES}
+
+
+def test_precision_and_recall_on_hard_cases_by_kind() -> None:
+    every = cases()
+    found = hits_of(*(case.text for case in every))
+    wrong = [(case.text, hits, case.expected) for case, hits in zip(every, found, strict=True) if hits != case.expected]
+    for kind, (recall, precision, number) in scores(found, [case.expected for case in every]).items():
+        assert number >= 6, kind
+        assert recall >= 0.98, (kind, wrong)
+        assert precision >= 0.98, (kind, wrong)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_is_masked_by_its_own_placeholder(kind) -> None:
+    case = next(c for c in cases() if [k for k, _ in c.expected] == [kind.name])
+    batch = Pii().annotate(batch_of(case.text))
+    (spans,) = batch["pii_spans"].to_pylist()
+    assert [(s["rule"], s["replacement"]) for s in spans] == [(f"pii_{kind.name}", kind.mask)]
+    assert batch[f"pii_{kind.name}"].to_pylist() == [1]
+
+
+def batch_of(*texts: str) -> Batch:
+    return Batch(pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.large_string())}))
+
+
+def test_a_kind_that_is_not_masked_is_counted() -> None:
+    batch = Pii(mask=("email",)).annotate(batch_of("电话 13800138000，邮箱 li.lei@corp.cn"))
+    assert [span["rule"] for span in batch["pii_spans"].to_pylist()[0]] == ["pii_email"]
+    assert (batch["pii_phone"].to_pylist(), batch["pii_email"].to_pylist()) == ([1], [1])
+
+
+def test_a_document_with_as_many_hits_as_set_is_dropped() -> None:
+    batch = Pii().annotate(batch_of("手机13800138000、13912345678", "手机13800138000", ""))
+    table = pa.Table.from_batches([batch.columns])
+    assert {k: v.tolist() for k, v in Pii(drop_from={"phone": 2}).reasons(table).items()} == {"pii_phone": [True, False, False]}
+    assert Pii(drop_from={"phone": 3}).reasons(table) == {}
+    assert Pii().reasons(table) == {}
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(SettingError, match="drop_from"):
+        Pii(drop_from={"phones": 1})
+
+
+TEXTS = st.lists(st.sampled_from([case.text for case in cases()]) | st.text(max_size=20), max_size=8)
+
+
+@given(TEXTS, TEXTS)
+def test_documents_beside_it_change_nothing(texts: list[str], others: list[str]) -> None:
+    assert hits_of(*others, *texts)[len(others) :] == [hits_of(text)[0] for text in texts]
+
+
+@given(TEXTS)
+def test_each_hit_is_replaced_once(texts: list[str]) -> None:
+    text = "。".join(texts)
+    (hits,) = hits_of(text)
+    (spans,) = Pii().annotate(batch_of(text))["pii_spans"].to_pylist()
+    masked = remove(text.encode(), decide([Span(**span) for span in spans], text.encode()).cuts).decode()
+    masks = dict(KINDS)
+    for name, mask in masks.items():
+        assert masked.count(mask) == text.count(mask) + sum(kind == name for kind, _ in hits)
+    assert len(masked) == len(text) + sum(len(masks[kind]) - len(value) for kind, value in hits)
+
+
+@given(
+    st.lists(
+        st.binary(max_size=60) | st.sampled_from([b"-----BEGIN", b"138\xef\xbc", b"a@b.c\xe4", b"1.2.3.4\xff", b"::1:2:3"]), max_size=6
+    )
+)
+def test_invalid_bytes_give_no_read_outside_and_ordered_hits(parts: list[bytes]) -> None:
+    data = np.frombuffer(b"".join(parts), np.uint8)
+    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+    text = TextBuffer(data, offsets)
+    found = anchors(text)
+    assert (found.start <= found.end).all()
+    assert (found.start >= offsets[found.document]).all()
+    assert (found.end <= offsets[found.document + 1]).all()
+    hits = [(document, start, end) for document, _, start, end in find(text)]
+    assert hits == sorted(hits)
+    assert all(start < end <= len(parts[document]) for document, start, end in hits)
