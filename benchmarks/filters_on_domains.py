@@ -62,12 +62,13 @@ def measured(documents: pa.Table) -> dict[str, Any]:
 
 
 def read(path: Path) -> pa.Table:
-    """Columns text, domain, and an empty lang and fault: as in a run, the language is decided from the text."""
+    """Columns id, text, domain, and an empty lang and fault: as in a run, the language is decided from the text."""
     with zstandard.open(path, "rt", encoding="utf-8") as lines:
         rows = [orjson.loads(line) for line in lines]
     missing = pa.nulls(len(rows), pa.string())
     text = pa.array([row["text"] for row in rows], pa.large_string())
-    return pa.table({"text": text, "lang": missing, "domain": [row["domain"] for row in rows], "fault": missing})
+    names = {name: [row[name] for row in rows] for name in ("id", "domain")}
+    return pa.table({"text": text, "lang": missing, "fault": missing} | names)
 
 
 def read_articles(path: Path) -> pa.Table:
