@@ -10,7 +10,8 @@ law; a tenth are pairs of exact copies; the rest is alone. So the largest compon
 
 Each run is a process of its own and goes from files to checked ledger through `pipeline.run` with the stages `exact_dedup` and
 `document_dedup`. `peak` is the largest resident set within a phase (VmHWM, reset before each); `own` leaves out mapped files, which the
-system drops when memory is short (RssAnon, sampled). The benchmark fails if `own` exceeds `--memory`. Files go to `out/dedup_memory` and
+system drops when memory is short (RssAnon, sampled). Growth is told in CPU seconds, since other processes may share the machine. The
+benchmark fails if `own` exceeds `--memory`. Files go to `out/dedup_memory` and
 are removed; to need less disk, a round's messages are removed here as soon as no phase reads them (a run itself keeps them).
 """
 
@@ -20,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,15 +108,16 @@ def _mixed(values: UInt64s) -> UInt64s:
 
 
 class MeasuredRunner(pipeline.run.Runner):
-    """Notes the peak memory of each phase in `peaks`: name -> (resident, own) bytes."""
+    """Notes what each phase took in `took`: name -> (CPU seconds, resident bytes, own bytes)."""
 
-    peaks: dict[str, tuple[int, int]] = {}  # noqa: RUF012 - one run a process
+    took: dict[str, tuple[float, int, int]] = {}  # noqa: RUF012 - one run a process
 
     def phase(
         self, name: str, folder: str, function: Callable[[Any], Statistics], works: Mapping[str, Any], drop: Sequence[str] = ()
     ) -> list[Statistics]:
         """As `Runner.phase`."""
         Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again at what is resident now
+        before = time.process_time()
         own, done = [0], threading.Event()
 
         def sample() -> None:
@@ -126,7 +129,7 @@ class MeasuredRunner(pipeline.run.Runner):
         found = super().phase(name, folder, function, works, drop)
         done.set()
         sampler.join()
-        self.peaks[name] = (status("VmHWM"), max(own[0], status("RssAnon")))
+        self.took[name] = (time.process_time() - before, status("VmHWM"), max(own[0], status("RssAnon")))
         for path in Path(self.plan.work).glob(READ.get(name, "")) if name in READ else ():
             path.unlink()
         return found
@@ -142,11 +145,11 @@ def run_here(config: str) -> None:
     """Run a configuration in this process and print what it took as JSON."""
     pipeline.run.Runner = MeasuredRunner  # type: ignore[misc]
     summary = pipeline.run.run(load_run(config), quiet=True)
-    print(json.dumps({"summary": summary, "peaks": MeasuredRunner.peaks}))
+    print(json.dumps({"summary": summary, "took": MeasuredRunner.took}))
 
 
 def measure(num_documents: int, memory: str) -> dict[str, float]:
-    """Generate, run, print the table; seconds of each phase."""
+    """Generate, run, print the table; CPU seconds of each phase."""
     folder = ROOT / f"{num_documents}"
     if not folder.exists():
         generate(num_documents, folder / "in")
@@ -163,22 +166,27 @@ def measure(num_documents: int, memory: str) -> dict[str, float]:
     done = subprocess.run([sys.executable, __file__, "--run", str(folder / "run.yaml")], check=True, stdout=subprocess.PIPE)
     most_disk = disk.stop()
     found = json.loads(done.stdout)
-    summary, peaks = found["summary"], found["peaks"]
-    units = {name: phase["units"] for name, phase in summary["phases"].items()}
+    summary, took = found["summary"], found["took"]
     seconds = {name: phase["seconds"] for name, phase in summary["phases"].items() if name != "start"}
+    cpu = {name: took[name][0] for name in seconds}
     size = sum(path.stat().st_size for path in (folder / "in").iterdir())
     print(f"\n{num_documents:,} documents ({summary['bytes']['raw'] / 1e6:,.0f} MB of text, {size / 1e6:,.0f} MB of Parquet), "
-          f"memory_per_worker {memory}: {sum(seconds.values()):,.0f} s, at most {most_disk / 1e9:.1f} GB of disk")  # fmt: skip
-    print(json.dumps({name: summary[name] for name in ("documents", "reasons", "duplicates")}))
-    print(f"{'phase':<16}{'units':>7}{'seconds':>9}{'us/document':>13}{'peak MB':>9}{'own MB':>8}")
-    for name, taken in seconds.items():
-        resident, own = (value / 1e6 for value in peaks.get(name, (0, 0)))
-        print(f"{name:<16}{units[name]:>7}{taken:>9.1f}{1e6 * taken / num_documents:>13.2f}{resident:>9,.0f}{own:>8,.0f}", flush=True)
+          f"memory_per_worker {memory}: {sum(seconds.values()):,.0f} s, {sum(cpu.values()):,.0f} s of CPU, "
+          f"at most {most_disk / 1e9:.1f} GB of disk")  # fmt: skip
+    print(f"{summary['documents']}, { ({name: sizes[0] for name, sizes in summary['reasons'].items()}) }, {summary['duplicates']}")
+    print(f"{'phase':<16}{'units':>7}{'seconds':>9}{'CPU s':>8}{'CPU us/document':>17}{'peak MB':>9}{'own MB':>8}")
+    for name, wall in seconds.items():
+        resident, own = (value / 1e6 for value in took[name][1:])
+        each = 1e6 * cpu[name] / num_documents
+        print(
+            f"{name:<16}{summary['phases'][name]['units']:>7}{wall:>9.1f}{cpu[name]:>8.1f}{each:>17.2f}{resident:>9,.0f}{own:>8,.0f}",
+            flush=True,
+        )
     limit = load_run(str(folder / "run.yaml")).engine.memory_per_worker
-    if (most := max(own for _, own in peaks.values())) > limit:
+    if (most := max(own for _, _, own in took.values())) > limit:
         sys.exit(f"{most:,} bytes of own memory are more than {limit:,}")
     shutil.rmtree(folder / "out")
-    return seconds
+    return cpu
 
 
 class Disk:
@@ -215,7 +223,7 @@ def main() -> None:
     taken = {number: measure(number, arguments.memory) for number in arguments.documents}
     first, last = taken[arguments.documents[0]], taken[arguments.documents[-1]]
     if len(taken) > 1:
-        print(f"\n{arguments.documents[-1] / arguments.documents[0]:g} times the documents take")
+        print(f"\n{arguments.documents[-1] / arguments.documents[0]:g} times the documents take, in CPU time")
         for name in last:
             print(f"  {name:<16}{last[name] / first[name]:>7.1f} times as long")
         print(f"  {'all':<16}{sum(last.values()) / sum(first.values()):>7.1f} times as long")
