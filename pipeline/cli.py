@@ -31,7 +31,7 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(help="The run's YAML file.", show_default=False)]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The output folder of a run.", show_default=False)]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: stages.document_dedup.bands=20.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: stages.document_dedup.bands=32.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables.")]
 
 

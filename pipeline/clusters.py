@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from configs.errors import InputError
@@ -115,7 +114,7 @@ def _described(run_folder: str, sizes: Mapping[str, int]) -> list[dict[str, Any]
 
 def _beginning(text: str) -> str:
     """So much of a text as fits in a line; white space is one space."""
-    return " ".join(text[: 20 * TEXT_CHARS].split())[:TEXT_CHARS]
+    return " ".join(text[: 20 * TEXT_CHARS].split())[:TEXT_CHARS].rstrip()
 
 
 def _figures(groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -197,26 +196,23 @@ def _members(run_folder: str, survivor: str, asked: str, num_members: int) -> li
 
 
 def print_clusters(run_folder: str, found: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
-    """A table of clusters."""
+    """Two lines a cluster: its figures with the survivor's id, which is never broken, and how the survivor begins."""
     console = console or Console()
-    if not console.is_terminal:
-        console.width = 160
     if not found:
         console.print("no duplicates")
         return
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     kinds = [kind for kind in KINDS if any(one[kind] for one in found)]
-    for name in ("size", *kinds):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("similarity", "source", "domain", "language"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("survivor and how it begins", ratio=1, overflow="fold")
+    rows = [("size", *kinds, "similarity", "source", "domain", "language", "survivor")]
     for one in found:
-        figures = (one["size"], *(one[kind] for kind in kinds))
-        names = (_listed(one[key]) for key in ("sources", "domains", "languages"))
-        survivor = Text(one["survivor"]).append("\n" * bool(one["text"])).append(one["text"], "dim")
-        table.add_row(*(f"{n:,}" if n else "-" for n in figures), _range(one["similarity"]), *map(Text, names), survivor)
-    console.print(table)
+        figures = (f"{number:,}" if number else "-" for number in (one["size"], *(one[kind] for kind in kinds)))
+        listed = (_listed(one[key]) for key in ("sources", "domains", "languages"))
+        rows.append((*figures, _range(one["similarity"]), *listed, one["survivor"]))
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)][:-1]
+    for row, text in zip(rows, ("", *(one["text"] for one in found)), strict=True):
+        numbers = [cell.rjust(width) for cell, width in zip(row[: 1 + len(kinds)], widths, strict=False)]
+        names = [set_cell_size(cell, width) for cell, width in zip(row[len(numbers) : -1], widths[len(numbers) :], strict=True)]
+        shown = Text("  ".join([*numbers, *names, row[-1]]), "bold" if row is rows[0] else "")
+        console.print(shown.append(f"\n{' ' * (widths[0] + 2)}{text}" if text else "", "dim"), soft_wrap=True)
     console.print(f"one cluster: corpus duplicates {shlex.quote(run_folder)} --show ID", soft_wrap=True, markup=False, highlight=False)
 
 
@@ -240,30 +236,28 @@ def _listed(counts: Mapping[str, int]) -> str:
 def print_cluster(found: Mapping[str, Any], console: Console | None = None) -> None:
     """A cluster: how its members differ from the survivor, `[-only there-]` and `{+only in the member+}`."""
     console = console or Console()
-    if not console.is_terminal:
-        console.width = 160
+
+    def say(*parts: str | tuple[str, str] | Text) -> None:
+        console.print(Text.assemble(*parts), soft_wrap=True)
+
     kinds = ", ".join(f"{found[kind]:,} {kind}" for kind in KINDS if found[kind])
-    console.print(
-        Text.assemble("cluster of ", (f"{found['size']:,}", "bold"), f" documents: {kinds}; similarity {_range(found['similarity'])}")
-    )
+    say("cluster of ", (f"{found['size']:,}", "bold"), f" documents: {kinds}; similarity {_range(found['similarity'])}")
     for key in ("sources", "domains", "languages"):
-        console.print(f"{key}: " + ", ".join(f"{name} {count:,}" for name, count in found[key].items()), markup=False, highlight=False)
-    console.print(Text.assemble("\nsurvivor ", (found["survivor"], "bold green")))
+        say(f"{key}: ", ", ".join(f"{name} {count:,}" for name, count in found[key].items()))
+    say("\nsurvivor ", (found["survivor"], "bold green"))
     text = found["text"]
     if text is None:
-        console.print("its text was not kept, or the earlier run that kept it is gone")
+        say("its text was not kept, or the earlier run that kept it is gone")
     else:
-        console.print(Text(f"{text[:MOST_SURVIVOR_CHARS]}{'…' * (len(text) > MOST_SURVIVOR_CHARS)}", "dim"))
+        say((f"{text[:MOST_SURVIVOR_CHARS]}{'…' * (len(text) > MOST_SURVIVOR_CHARS)}", "dim"))
     for member in found["members"]:
         how = "not compared" if member["similarity"] is None else f"similarity {member['similarity']:.3f}"
         why = f"{member['fate']}: {', '.join(member['reasons']) or 'no reason'}"
-        console.print(
-            Text.assemble("\n", (member["id"], "bold"), f"   {how}   {why}   {member['source']}: {member['path']}:{member['record']}")
-        )
+        say("\n", (member["id"], "bold"), f"   {how}   {why}   {member['source']}: {member['path']}:{member['record']}")
         if member["text"] is None:
-            console.print("its text was not kept (rejected.text)")
+            say("its text was not kept (rejected.text)")
         elif text is not None:
-            console.print(word_diff(text, member["text"]))
+            say(word_diff(text, member["text"]))
     num_members = sum(found[kind] for kind in KINDS)
     if len(found["members"]) < num_members:
-        console.print(f"\n{len(found['members'])} of {num_members:,} members, the least similar first; --members shows more", markup=False)
+        say(f"\n{len(found['members'])} of {num_members:,} members, the least similar first; --members shows more")

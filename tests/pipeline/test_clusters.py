@@ -75,7 +75,7 @@ def test_members_are_counted_by_how_they_belong(finished: str) -> None:
     assert (first["survivor"], first["exact"], first["near"], first["contained"], first["url"]) == ("copy-1", 2, 1, 0, 1)
     assert first["similarity"] == [ledger(finished)["shorter"]["similarity"], 1.0]
     assert first["languages"] == {"en": 5}
-    assert first["text"] == prose(1, 20)[:60]
+    assert first["text"] == prose(1, 20)[:60].rstrip()
     assert (chinese["survivor"], chinese["exact"], chinese["near"]) == ("zh", 0, 2)
     assert chinese["similarity"] == sorted(ledger(finished)[name]["similarity"] for name in ("zh-10", "zh-20"))
     assert (pair["exact"], pair["similarity"]) == (1, [1.0, 1.0])
@@ -130,7 +130,7 @@ def test_a_survivor_of_an_earlier_run_is_looked_up_there(make_config: Maker) -> 
     (found,) = clusters(two.output)
     assert (found["survivor"], found["size"], found["exact"], found["near"]) == ("old", 3, 1, 1)
     assert found["sources"] == {"b": 2}
-    assert found["text"] == text[:60]
+    assert found["text"] == text[:60].rstrip()
     assert cluster(two.output, "old") == cluster(two.output, "near") | {"members": cluster(two.output, "old")["members"]}
     (Path(one.output) / "ledger").rename(Path(one.output) / "gone")
     (found,) = clusters(two.output)
@@ -154,8 +154,8 @@ def test_the_command_lists_shows_and_writes_figures(finished: str, tmp_path: Pat
     assert result.exit_code == 0
     head, *lines = [line.split() for line in result.output.splitlines() if line.split()]
     assert head[:5] == ["size", "exact", "near", "url", "similarity"]
-    assert lines[1][:4] == ["5", "2", "1", "1"]
-    assert lines[1][-1] == "copy-1"
+    assert lines[0] == ["5", "2", "1", "1", *lines[0][4:8], "copy-1"]
+    assert " ".join(lines[1]) == prose(1, 20)[:60].rstrip()
     assert f"corpus duplicates {finished} --show ID" in result.output
     assert json.loads((tmp_path / "found.json").read_text()) == clusters(finished, top=2)
     shown = CliRunner().invoke(app, ["duplicates", finished, "--show", "zh-20", "--members", "1"])
