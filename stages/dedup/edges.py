@@ -22,7 +22,8 @@ from numba import njit
 
 from stages.text.buffers import TextBuffer
 from stages.text.characters import decode
-from stages.text.shingles import token_classes
+from stages.text.fold import token_classes
+from stages.text.shingles import most_shingles
 from stages.text.units import Units, folded, num_characters
 
 EDGE_LINES = 3
@@ -70,9 +71,9 @@ def pieces(text: TextBuffer, units: Units) -> Pieces:
     text = text.read_only()
     most = int(units.free.sum()) * (MAX_OPENINGS + 2)
     places, hashes, flags = np.empty((3, most), np.int64), np.empty(most, np.uint64), np.empty((2, most), np.bool_)
-    scratch, recent = np.empty(MAX_BYTES, np.uint64), np.empty(1, np.uint64)
+    scratch = np.empty(most_shingles(2 * MAX_BYTES), np.uint64)
     fields = (units.start, units.end, units.hashes, units.free, units.opens, units.closes, units.from_top, units.from_bottom)
-    found = _pieces(text.data, *fields, token_classes(), scratch, recent, places, hashes, flags)
+    found = _pieces(text.data, *fields, token_classes(), scratch, places, hashes, flags)
     return Pieces(hashes[:found], *places[:, :found], *flags[:, :found])
 
 
@@ -140,7 +141,7 @@ _CLOSING_QUOTES = tuple(map(ord, "”’」』\"'"))
 
 @njit(cache=True, nogil=True)
 def _pieces(  # type: ignore[no-untyped-def]
-    data, starts, ends, units, free, opens, closes, from_top, from_bottom, classes, scratch, recent, places, hashes, flags
+    data, starts, ends, units, free, opens, closes, from_top, from_bottom, classes, scratch, places, hashes, flags
 ):
     found = 0
     for unit in range(len(starts)):
@@ -159,14 +160,14 @@ def _pieces(  # type: ignore[no-untyped-def]
             at = _opening(data, start, at, min(end, start + MAX_BYTES), end)
             if at < 0 or at >= end:
                 break
-            value, num_tokens = folded(data, start, at, classes, recent, scratch)
+            value, num_tokens = folded(data, start, at, classes, scratch)
             if 2 * num_tokens - num_characters(data, start, at) >= MIN_OPENING:
                 places[0, found], places[1, found], places[2, found] = unit, start, at
                 hashes[found], flags[0, found], flags[1, found] = value, top, top and prose
                 found += 1
         at = _closing(data, start, end)
         if start < at < end:
-            value, num_tokens = folded(data, at, end, classes, recent, scratch)
+            value, num_tokens = folded(data, at, end, classes, scratch)
             if num_tokens:
                 places[0, found], places[1, found], places[2, found] = unit, at, end
                 hashes[found], flags[0, found], flags[1, found] = value, bottom, False
@@ -191,7 +192,7 @@ def _opening(data, start, at, limit, end):  # type: ignore[no-untyped-def]
     """Behind the first place from `at` on where an opening may end, and behind the signs and spaces there; -1 if there is none.
 
     After a colon that stands in no number or address, after a dash between spaces or a double one, and after brackets that open the
-    sentence.
+    sentence or follow one of these.
     """
     outside = False  # something stands outside brackets
     depth = 0
@@ -222,6 +223,7 @@ def _opening(data, start, at, limit, end):  # type: ignore[no-untyped-def]
                 after += width
             if after > at:
                 return after
+            outside = False  # brackets may follow
         before = code
         place = after
     return -1

@@ -17,9 +17,10 @@ from numba import njit
 
 from stages.text.blocks import NONE, STATUTE, block_kinds
 from stages.text.buffers import TextBuffer
+from stages.text.fold import token_classes
 from stages.text.lines import lines
 from stages.text.sentences import sentences
-from stages.text.shingles import hash_document, token_classes
+from stages.text.shingles import hash_document, most_shingles
 
 STATUTE_LINES = 3
 STATUTE_SHARE = 0.1
@@ -78,9 +79,9 @@ def units(text: TextBuffer) -> Units:
     hashes, tokens = np.zeros(size, np.uint64), np.zeros((2, size), np.int32)
     flags, edges = np.zeros((4, size), np.bool_), np.zeros((2, size), np.int32)
     longest = int(np.diff(found.bounds).max(initial=0))
-    scratch, recent = np.empty((longest + 1) // 2 + 1, np.uint64), np.empty(1, np.uint64)
+    scratch = np.empty(most_shingles(longest), np.uint64)
     line_arrays = (line.start[written], line.end[written], protected, first_line, num_lines)
-    _describe(text.data, found.bounds, found.offsets, *line_arrays, token_classes(), scratch, recent, places, hashes, tokens, flags, edges)
+    _describe(text.data, found.bounds, found.offsets, *line_arrays, token_classes(), scratch, places, hashes, tokens, flags, edges)
     arrays = (*places, hashes, *tokens, *flags, *edges)
     return Units(found.offsets, *arrays)
 
@@ -106,7 +107,7 @@ def _in_statutes(marks: npt.NDArray[np.bool_], document: npt.NDArray[np.int64], 
 
 @_kernel
 def _describe(  # type: ignore[no-untyped-def]
-    data, bounds, offsets, starts, ends, protected, first_line, num_lines, classes, scratch, recent, places, hashes, tokens, flags, edges
+    data, bounds, offsets, starts, ends, protected, first_line, num_lines, classes, scratch, places, hashes, tokens, flags, edges
 ):
     for document in range(len(offsets) - 1):
         line = first_line[document]
@@ -135,7 +136,7 @@ def _describe(  # type: ignore[no-untyped-def]
             line = last
             if not free:
                 continue
-            hashes[unit], count = folded(data, low, high, classes, recent, scratch)
+            hashes[unit], count = folded(data, low, high, classes, scratch)
             characters = num_characters(data, low, high)
             tokens[0, unit] = max(0, count - characters)
             tokens[1, unit] = characters
@@ -144,7 +145,7 @@ def _describe(  # type: ignore[no-untyped-def]
 
 @_kernel
 def _mark_enumerators(data, starts, ends, marks):  # type: ignore[no-untyped-def]
-    """Lines of at most five letters or digits in brackets or before a full stop: (a), (iv), 12."""
+    """Lines of at most five letters or digits in brackets, or digits before a full stop: (a), (iv), 12."""
     for line in range(len(starts)):
         at, end = starts[line], ends[line]
         if end - at > 7:
@@ -152,7 +153,7 @@ def _mark_enumerators(data, starts, ends, marks):  # type: ignore[no-untyped-def
         bracketed = data[at] == 0x28
         at += bracketed
         inside = at
-        while at < end and (0x30 <= data[at] <= 0x39 or 0x41 <= data[at] & 0xDF <= 0x5A):
+        while at < end and (0x30 <= data[at] <= 0x39 or (bracketed and 0x41 <= data[at] & 0xDF <= 0x5A)):
             at += 1
         marks[line] = inside < at == end - 1 and data[at] == (0x29 if bracketed else 0x2E)
 
@@ -175,9 +176,9 @@ def _heads(data, low, high, opens):  # type: ignore[no-untyped-def]
 
 
 @_kernel
-def folded(data, low, high, classes, recent, scratch):  # type: ignore[no-untyped-def]
-    """The hash and the number of the tokens of `data[low:high]`. `scratch` holds half its bytes, `recent` one value."""
-    count = hash_document(data, low, high, 1, classes, recent, scratch, 0)
+def folded(data, low, high, classes, scratch):  # type: ignore[no-untyped-def]
+    """The hash and the number of the tokens of `data[low:high]`. `scratch` has room for `most_shingles`."""
+    count = hash_document(data, low, high, 1, classes, scratch, 0)
     value = np.uint64(count)
     for token in range(count):
         value = (value ^ scratch[token]) * _BASE
