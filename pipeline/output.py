@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
-from pipeline import arrow_files, judge, storage
+from pipeline import arrow_files, contamination, judge, storage
 from pipeline.config import Rejected
 from pipeline.edit import Edited, edit, span_columns
 from pipeline.exchange import Exchange
@@ -23,7 +23,6 @@ from pipeline.judge import Mask, Shard, Verdicts
 from pipeline.passages.proposals import Proposals, proposals
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL
-from stages.dedup.weights import duplicate_weights
 from stages.edits import spans_column
 from stages.schema import DOCUMENT
 from stages.select import Select
@@ -42,7 +41,7 @@ CORPUS = (
     "num_bytes",
     "content_hash",
     "cluster_size",
-    "duplicate_weight",
+    "sampling_weight",
 )
 REJECTED = (
     *("id", "text", "reasons", "duplicate_of", "similarity", "cluster_size", "source", "domain", "lang", "url", "licence", "meta"),
@@ -83,7 +82,8 @@ class WriteWork:
 def write(work: WriteWork) -> dict[str, Any]:
     """Decide every document of the shard and write it where it belongs.
 
-    Reports counts by language, reason and stage, see `_counts`, and the entries of lists that matched. Asserts that each document is kept or rejected, never both.
+    Reports counts by language, reason and stage, see `_counts`, and the entries of lists that matched. Asserts that each document is kept
+    or rejected, never both.
     """
     shard = work.shard
     columns = shard.columns()
@@ -91,8 +91,6 @@ def write(work: WriteWork) -> dict[str, Any]:
     columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
     (select,) = [stage for stage in work.stages if isinstance(stage, Select)]
     columns, kind = _with_duplicates(columns, work.survivors.answered(shard.index) if work.survivors else None)
-    weights = duplicate_weights(select.duplicates, columns["cluster_size"].to_numpy(), select.rehydrate_weights)
-    columns = columns.append_column("duplicate_weight", pa.array(weights))
     capped = work.capped.answered(shard.index) if work.capped else None
     verdicts = _with_duplicate_reasons(judge.verdicts(work.stages, columns, capped), work.stages, kind)
     passages = proposals(work.passages, shard, ids) if work.passages else None
@@ -111,10 +109,13 @@ def write(work: WriteWork) -> dict[str, Any]:
     proposed = heavy.select(spans)
     if passages:
         proposed = proposed.append_column(spans_column(SentenceDedup.key), passages.spans)
+    proposed = contamination.with_proposals(proposed, work.stages, columns)
     edited = edit(full, proposed, ~rejected) if proposed.num_columns else None
     if edited:
         for name in EDIT_SHARES:
             columns = columns.append_column(name, pa.array(getattr(edited, name)))
+    columns = columns.append_column("sampling_weight", _weights(work.stages, columns))
+    full = full.append_column("sampling_weight", columns["sampling_weight"])
     kept_rows = _edited(full, edited).filter(pa.array(~rejected))
     kept_rows = kept_rows.select([*CORPUS, *EDIT_SHARES] if edited else CORPUS)
     rejected_rows = _thinned(full.filter(pa.array(rejected)).select(REJECTED), work.rejected)
@@ -126,8 +127,15 @@ def write(work: WriteWork) -> dict[str, Any]:
     write_parquet(storage.join(work.output, "ledger", part), columns.select([*LEDGER, *signals]))
     if edited:
         write_parquet(storage.join(work.output, "edits", part), edited.cuts)
+    held = contamination.held(work.stages, full)
     matched = select.matched(columns.filter(pa.array(rejected)))
-    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited) | {"matched": matched}
+    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited) | {"matched": matched, **held}
+
+
+def _weights(stages: Sequence[Stage], columns: pa.Table) -> pa.Array:
+    """What all stages say together of how much each document counts."""
+    said = [weights for stage in stages if (weights := stage.weights(columns)) is not None]
+    return pa.array(np.prod(said, axis=0).astype(np.float32))
 
 
 def _edited(full: pa.Table, edited: Edited | None) -> pa.Table:

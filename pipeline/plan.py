@@ -115,6 +115,10 @@ def check_stages(stages: tuple[Stage, ...]) -> None:
         for file in stage.files():
             if not find_file(file).is_file():
                 raise ConfigError(f"stages[{number}].{stage.key}: no such file '{file}', looked for here and in configs/")
+        try:
+            stage.check()
+        except ConfigError as error:
+            raise ConfigError(f"stages[{number}].{stage.key}: {error}") from None
         known |= {field.name for field in stage.adds()}
 
 

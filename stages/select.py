@@ -5,6 +5,7 @@ and duplicates are dropped. All reasons are recorded, not only the first. Only d
 duplicate cluster (`stages.dedup.survivors`), so a retuned threshold or a takedown re-opens the clusters that it touches.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,8 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.errors import ConfigError
 from configs.loader import Between, Positive, SettingError
-from stages.dedup.weights import FINEWEB2_ZH
+from stages.dedup.weights import FINEWEB2_ZH, duplicate_weights
 from stages.lists import entries
 from stages.stage import Stage
 
@@ -37,9 +39,11 @@ class Select(Stage):
 
     duplicates: Literal["drop", "keep_with_count", "soft", "rehydrate"] = "drop"
     """`drop` keeps the survivor of each cluster; `keep_with_count` keeps all and leaves the choice to `cluster_size`. `soft` keeps all
-    with a `duplicate_weight` of 1 / cluster_size; `rehydrate` keeps the survivor with a weight by the size of its cluster."""
+    with a weight of 1 / cluster_size; `rehydrate` keeps the survivor with a weight by the size of its cluster."""
     rehydrate_weights: dict[str, Annotated[float, Between(0)]] = field(default_factory=lambda: dict(FINEWEB2_ZH))
     """For `rehydrate`: the weight from which cluster size on, beginning with 1; FineWeb-2's for Chinese if not given."""
+    host_weights: str | None = None
+    """File of hosts with weights (`example.org 1.5`), for them and their subdomains: known good hosts count more, doubtful ones less."""
     max_per_host: Positive | None = None
     """Of one host at most so many different texts are kept, chosen by a hash of their content; others get the reason `host_cap`."""
     languages: tuple[str, ...] = ()
@@ -65,8 +69,12 @@ class Select(Stage):
         return {}
 
     def files(self) -> tuple[str, ...]:
-        """The takedown and block lists."""
-        return tuple(file for name in LISTS if (file := getattr(self, name)))
+        """The takedown and block lists, and the weights of hosts."""
+        return tuple(file for name in (*LISTS, "host_weights") if (file := getattr(self, name)))
+
+    def check(self) -> None:
+        """Reads the weights of hosts."""
+        assert self._host_weights is not None
 
     @cached_property
     def listed(self) -> dict[str, list[str]]:
@@ -109,6 +117,28 @@ class Select(Stage):
             "blocked_host": _on_hosts(columns["url"], blocked_hosts),
         }
         return {reason: mask for reason, mask in found.items() if mask.any()}
+
+    def weights(self, columns: pa.Table) -> npt.NDArray[np.float64]:
+        """By the size of a document's cluster, by its host, and by how much of it was proposed to go and is left in (`edit_share`)."""
+        weights = duplicate_weights(self.duplicates, columns["cluster_size"].to_numpy(), self.rehydrate_weights)
+        if self._host_weights:
+            known = self._host_weights
+            named = (next((known[host] for host in _hosts(url) if host in known), 1.0) for url in columns["url"].to_pylist())
+            weights = weights * np.fromiter(named, np.float64, columns.num_rows)
+        if "edit_share" in columns.column_names:
+            weights = weights * (1.0 - columns["edit_share"].to_numpy().astype(np.float64))
+        return np.asarray(weights)
+
+    @cached_property
+    def _host_weights(self) -> dict[str, float]:
+        """Host -> weight; the entries of a file are `host weight`."""
+        weights = {}
+        for entry in entries(self.host_weights):
+            match = re.fullmatch(r"(\S+)\s+(\d+(?:\.\d+)?)", entry)
+            if match is None:
+                raise ConfigError(f"{self.host_weights}: got '{entry}', wanted a host and a weight such as 'example.org 1.5'")
+            weights[match[1].lower()] = float(match[2])
+        return weights
 
     def _other_languages(self, columns: pa.Table) -> npt.NDArray[np.bool_]:
         if not self.languages:

@@ -44,6 +44,13 @@ class Stage:
         """
         return {}
 
+    def weights(self, columns: pa.Table) -> npt.NDArray[np.float64] | None:
+        """How much each document counts when the corpus is sampled, relative to 1, (n,); None where the stage has no say.
+
+        Read when documents are selected, like `reasons`. The weights of all stages multiply into the corpus' `sampling_weight`.
+        """
+        return None
+
     def computed_by(self) -> dict[str, Any]:
         """Settings that the added columns depend on; those that only `reasons` reads are left out."""
         return dataclasses.asdict(self)
@@ -55,6 +62,9 @@ class Stage:
     def model_files(self) -> tuple[str, ...]:
         """Those of `files` whose content changes the added columns."""
         return ()
+
+    def check(self) -> None:  # noqa: B027
+        """Raises `ConfigError` if what `files` hold cannot be used, where that is known only by reading them."""
 
     def describe(self) -> tuple[str, ...]:
         """Lines for the plan: what these settings will do, in numbers."""

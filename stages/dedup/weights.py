@@ -15,7 +15,7 @@ FINEWEB2_ZH = {"1": 1.0, "2": 2.0, "3": 3.0, "6": 4.0, "9": 5.0, "14": 4.0, "26"
 """Cluster size from which on a factor holds; FineWeb-2, its configuration for cmn_Hani."""
 
 
-def duplicate_weights(policy: str, cluster_size: npt.NDArray[np.int64], factors: Mapping[str, float]) -> npt.NDArray[np.float32]:
+def duplicate_weights(policy: str, cluster_size: npt.NDArray[np.int64], factors: Mapping[str, float]) -> npt.NDArray[np.float64]:
     """The weight of each kept document, (n,): see `stages.select.Select.duplicates`. `factors` holds size -> factor, from 1 on.
 
     >>> duplicate_weights("rehydrate", np.array([1, 2, 7, 100]), FINEWEB2_ZH).tolist()
@@ -24,9 +24,9 @@ def duplicate_weights(policy: str, cluster_size: npt.NDArray[np.int64], factors:
     [1.0, 0.25]
     """
     if policy == "soft":
-        return (1.0 / cluster_size).astype(np.float32)
+        return np.asarray(1.0 / cluster_size)
     if policy == "rehydrate":
         sizes = np.array(sorted(map(int, factors)))
-        values = np.array([factors[str(size)] for size in sizes], np.float32)
-        return values[np.searchsorted(sizes, cluster_size, side="right") - 1]
-    return np.ones(len(cluster_size), np.float32)
+        values = np.array([factors[str(size)] for size in sizes], np.float64)
+        return np.asarray(values[np.searchsorted(sizes, cluster_size, side="right") - 1])
+    return np.ones(len(cluster_size))

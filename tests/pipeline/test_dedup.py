@@ -89,11 +89,11 @@ def test_weights_by_cluster_size(make_config: Maker) -> None:
     for policy in ("soft", "rehydrate"):
         folder = str(Path(output).parent / policy)
         select(output, folder, [f"stages.select.duplicates={policy}"], quiet=True)
-        found[policy] = {r["id"]: r["duplicate_weight"] for r in read_parts(folder, "corpus").to_pylist()}
+        found[policy] = {r["id"]: r["sampling_weight"] for r in read_parts(folder, "corpus").to_pylist()}
     assert found["rehydrate"] == {"1-0": 1.0, "2-0": 2.0, "7-0": 4.0}
     assert len(found["soft"]) == 10
     assert all(weight == pytest.approx(1 / int(name[0])) for name, weight in found["soft"].items())
-    assert set(read_parts(output, "corpus")["duplicate_weight"].to_pylist()) == {1.0}
+    assert set(read_parts(output, "corpus")["sampling_weight"].to_pylist()) == {1.0}
 
 
 def test_bad_rehydration_weights_are_refused(make_config: Maker) -> None:
@@ -202,3 +202,30 @@ def test_a_huge_component_is_spread_over_partitions_and_decided_alike(make_confi
     summary = run(settings, quiet=True)
     assert summary["duplicates"]["verified_pairs"] > 500
     assert output_bytes(settings.output) == output_bytes(output)
+
+
+def test_known_hosts_count_more_or_less_with_their_subdomains(make_config: Maker, tmp_path: Path) -> None:
+    weights = tmp_path / "hosts.txt"
+    weights.write_text("# known\nGood.example 2\nbad.good.example  0.5\n")
+    urls = {"a": "https://good.example/1", "b": "http://www.bad.good.example/2", "c": "https://other.example/", "d": None}
+    rows = [{"id": name, "text": prose(n), "url": url} for n, (name, url) in enumerate(urls.items())]
+    config = make_config({"s": rows}, stages=stages(select={"host_weights": str(weights)}))
+    book_of(config)
+    found = {row["id"]: row["sampling_weight"] for row in read_parts(load_run(config).output, "corpus").to_pylist()}
+    assert found == {"a": 2.0, "b": 0.5, "c": 1.0, "d": 1.0}
+
+
+def test_a_host_without_a_weight_is_refused_before_the_run(make_config: Maker, tmp_path: Path) -> None:
+    weights = tmp_path / "hosts.txt"
+    weights.write_text("good.example two\n")
+    with pytest.raises(ConfigError, match=r"hosts.txt: got 'good.example two', wanted a host and a weight such as 'example.org 1.5'"):
+        book_of(make_config({"s": [{"text": prose(1)}]}, stages=stages(select={"host_weights": str(weights)})))
+
+
+def test_what_is_proposed_and_left_in_lowers_the_weight(make_config: Maker) -> None:
+    inside = "The first line of a page that says something.\nRead more\n" + "and the sentence goes on " * 3 + ".\n"
+    rows = [{"id": "whole", "text": prose(1)}, {"id": "mixed", "text": inside}]
+    config = make_config({"s": rows}, stages=[{"normalize": {}}, {"sentences": {"max_boilerplate_share": 1}}, {"select": {}}])
+    book_of(config)
+    for row in read_parts(load_run(config).output, "corpus").to_pylist():
+        assert row["sampling_weight"] == pytest.approx(1 - row["edit_share"])
