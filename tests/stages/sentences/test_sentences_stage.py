@@ -67,7 +67,7 @@ def check(text: str) -> None:
         assert not any(found.start[i] < span["end"] and span["start"] < found.end[i] for i in protected)
     decision = decide([Span(**span) for span in spans], data)
     left = remove(data, decision.cuts)
-    assert rebuild(left, [(cut.start, data[cut.start : cut.end]) for cut in decision.cuts]) == data
+    assert rebuild(left, [(cut.start, data[cut.start : cut.end], b"") for cut in decision.cuts]) == data
     assert left.strip() or not data.strip()
     rest = iter(text)
     assert all(character in rest for character in left.decode())  # a subsequence
