@@ -1,0 +1,71 @@
+"""Tokens against a slow, obvious reference."""
+
+import re
+import unicodedata
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.quality.tokens import REPEAT, spaced
+from stages.text.buffers import text_buffer
+from stages.text.sentences import sentences
+
+
+def tokens(text: str) -> list[str]:
+    buffer = text_buffer(pa.array([text], pa.large_string()))
+    found, counts = spaced(buffer, sentences(buffer))
+    result = found.data.tobytes().decode().split(" ")[:-1]
+    assert len(result) == counts.sum()
+    return result
+
+
+def slow_tokens(text: str) -> list[str]:
+    """Character by character; without repeats of sentences."""
+    result, run, last = [], "", ""
+    for character in text:
+        forms = unicodedata.normalize("NFKC", character).casefold(), character.casefold(), character
+        folded = next(form for form in forms if len(form) == 1)
+        category = unicodedata.category(folded)
+        alone = bool(re.match("[㐀-鿿々぀-ヿ가-힣😀𠀀]", character))
+        if category == "Cf" or character in (REPEAT, "\ufe0f"):
+            last = ""
+            continue
+        if category[0] in "LMN" and not alone:
+            last = ""
+            run += "0" if category == "Nd" else folded
+            continue
+        if run:
+            result.append(run)
+            run = ""
+        if alone or not (category[0] == "Z" or category == "Cc"):
+            if character != last or alone:
+                result.append(folded)
+            last = character
+        else:
+            last = ""
+    return result + [run] * bool(run)
+
+
+@given(st.text(st.sampled_from("aZé9٣中々ก😀！!—-.。 \n\t\u200d\ufe0fＡ１𠀀\U000e0041☂\x00ﬁ²"), max_size=40))
+def test_tokens_are_those_of_the_slow_reference(text: str) -> None:
+    assert REPEAT in tokens(text) or tokens(text) == slow_tokens(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("Hello, WORLD", ["hello", ",", "world"]),
+        ("Ｆｕｌｌ　ｗｉｄｔｈ！", ["full", "width", "!"]),
+        ("2024年3月", ["0000", "年", "0", "月"]),
+        ("-----=====", ["-", "="]),
+        ("a - - b", ["a", "-", "-", "b"]),
+        ("soft\u00adhyphen", ["softhyphen"]),
+        ("__label__bad </s>", ["_", "label", "_", "bad", "<", "/", "s", ">"]),
+        (f"forged {REPEAT} mark", ["forged", "mark"]),
+    ],
+)
+def test_tokens_of(text: str, expected: list[str]) -> None:
+    assert tokens(text) == expected
