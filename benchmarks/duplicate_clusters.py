@@ -3,7 +3,8 @@
     python benchmarks/duplicate_clusters.py --documents 10000000
 
 A made-up ledger in parts of 100,000 rows: 42 % of the documents duplicate one of another 15 %, drawn so unevenly that the largest
-cluster of 10 million documents holds a seventh of them. Each command is a process of its own; its peak memory is the operating system's figure.
+cluster of 10 million documents holds a seventh of them. Each command is a process of its own; its peak memory is the operating
+system's figure.
 """
 
 import argparse
