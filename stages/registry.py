@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from stages.decontaminate.stage import Decontaminate
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.heuristics import Heuristics
 from stages.measure import Measure
 from stages.normalize import Normalize
 from stages.pii.stage import Pii
+from stages.safety.stage import Safety
 from stages.select import Select
 from stages.sentences.stage import Sentences
 from stages.stage import Stage
@@ -20,7 +22,9 @@ def stage_classes() -> Mapping[str, type[Stage]]:
         "measure": Measure,
         "heuristics": Heuristics,
         "sentences": Sentences,
+        "safety": Safety,
         "pii": Pii,
+        "decontaminate": Decontaminate,
         "exact_dedup": ExactDedup,
         "document_dedup": DocumentDedup,
         "sentence_dedup": SentenceDedup,
