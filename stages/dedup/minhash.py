@@ -18,7 +18,8 @@ import numpy.typing as npt
 from numba import njit
 
 from stages.text.buffers import TextBuffer, read_only
-from stages.text.shingles import hash_document, token_classes
+from stages.text.fold import token_classes
+from stages.text.shingles import hash_document, most_shingles
 
 EMPTY = np.uint32(0xFFFFFFFF)
 """Every lane of the signature of a document without shingles, as in datasketch."""
@@ -29,7 +30,7 @@ def signatures(text: TextBuffer, shingle: int, permutations: int, seed: int) -> 
     a, b = _permutations(permutations, seed)
     lanes = np.full((len(text), permutations), EMPTY, np.uint32)
     longest = int(text.lengths().max(initial=0))
-    scratch = np.empty((longest + 1) // 2, np.uint64)
+    scratch = np.empty(most_shingles(longest), np.uint64)
     _sign(read_only(text.data), read_only(text.offsets), shingle, token_classes(), a, b, scratch, lanes)
     return lanes
 
@@ -58,9 +59,8 @@ def _permutations(permutations: int, seed: int) -> tuple[npt.NDArray[np.uint32],
 
 @njit(cache=True, nogil=True)
 def _sign(data, offsets, shingle, classes, a, b, scratch, lanes):  # type: ignore[no-untyped-def]
-    recent = np.empty(shingle, np.uint64)
     for document in range(len(offsets) - 1):
-        count = hash_document(data, offsets[document], offsets[document + 1], shingle, classes, recent, scratch, 0)
+        count = hash_document(data, offsets[document], offsets[document + 1], shingle, classes, scratch, 0)
         lane = lanes[document]
         full = count - count % 8
         for s in range(0, full, 8):

@@ -2,51 +2,33 @@
 
 A run of letters and digits is one token; a character of a script written without spaces (Han, kana, hangul, Thai, Lao, Khmer,
 Burmese, Tibetan) is one token; everything else only separates. So one `size` serves both languages, words in English and
-characters in Chinese (SCIENCE.md §4), and a Chinese clause is never taken for one word. Characters are folded (case, width)
-where one character folds to one other; folding that changes their number (ligatures, ß) is left to `normalize`.
+characters in Chinese (SCIENCE.md §4), and a Chinese clause is never taken for one word. Texts are read in the view of
+`stages.text.fold`: compatibility forms, case and traditional Han do not count. A Chinese text and its
+conversion to traditional characters have a similarity of .997 on average; without the view it was .127 (`docs/dedup_kernels.md`).
 
 A document of fewer than `size` tokens has no shingle. It is compared by exact match alone: hashing all short texts alike once
 made peers collapse them into one.
 
-Hashes are 64 bits: among 10^9 distinct shingles a given one collides with probability 5e-11. Tokens are hashed as they are read,
-shingles by a rolling polynomial, so the cost does not grow with `size`. One core, real documents (`benchmarks/dedup_kernels.py`):
-260-380 MB/s en, 600-690 zh; as sorted sets 150-230 en, 190-310 zh.
+Hashes are 64 bits: among 10^9 distinct shingles a given one collides with probability 5e-11. A first pass writes a hash for each
+token, a second turns them into shingles by a rolling polynomial, so the cost does not grow with `size`. One core, real documents
+(`benchmarks/dedup_kernels.py`): 320-370 MB/s en, 700-750 zh; as sorted sets 190-210 en, 210-330 zh.
 """
-
-import unicodedata
-from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stages.text.buffers import TextBuffer, read_only
+from stages.text.buffers import TextBuffer
+from stages.text.fold import ALONE, CLASS_SHIFT, CODE, EXPANDED, IGNORED, LETTER, SEPARATOR, entry_at, three_byte_code, token_classes
 
-_SEPARATOR, _IGNORED, _LETTER, _ALONE = 0, 1, 2, 3
-
-_LETTER_ENTRY = _LETTER << 16
-
-_UNSPACED = (
-    (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
-    (0x1000, 0x109F),  # Burmese
-    (0x1100, 0x11FF),  # hangul jamo
-    (0x1780, 0x17FF),  # Khmer
-    (0x2E80, 0x2FDF),  # Han radicals
-    (0x3005, 0x3007),  # 々〆〇
-    (0x3040, 0x318F),  # kana, bopomofo, hangul jamo
-    (0x31A0, 0x31FF),  # bopomofo, strokes, kana
-    (0x3400, 0x4DBF),  # Han extension A
-    (0x4E00, 0x9FFF),  # Han
-    (0xA960, 0xA97F),  # hangul jamo
-    (0xAC00, 0xD7FF),  # hangul
-    (0xF900, 0xFAFF),  # Han compatibility
-)
-
+_kernel = njit(cache=True, nogil=True, _nrt=False)  # see `stages.text.sentences`
+_LETTER_ENTRY = LETTER << CLASS_SHIFT
 _BASE = np.uint64(0xD6E8FEB86659FD93)  # ≡ 3 mod 4, so that swapping two tokens loses at most a few low bits before the final mix
 _LETTER_STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xFF51AFD7ED558CCD)  # of MurmurHash3's 64-bit finalizer
-_32 = np.uint64(32)
+_1, _2, _3, _32 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(32)
+_SHORT = 32
+"""Up to so many hashes are sorted by insertion: to call NumPy for each of millions of sentences takes 1.2-1.6 times as long."""
 
 
 def shingle_hashes(text: TextBuffer, size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
@@ -59,153 +41,159 @@ def shingle_hashes(text: TextBuffer, size: int) -> tuple[npt.NDArray[np.int64], 
     >>> len(hashes)  # new law, law 2020, 2020 law, law 新, 新法
     5
     """
-    most = int(((text.lengths() + 1) // 2).sum())
-    offsets = np.empty(len(text) + 1, np.int64)
-    hashes = np.empty(most, np.uint64)
-    _hash_all(read_only(text.data), read_only(text.offsets), size, token_classes(), offsets, hashes)
+    text = text.read_only()
+    lengths = text.lengths()
+    usual = int(((lengths + 1) // 2).sum())  # a token and what separates it, or a character of three bytes; exceeded by expansions
+    hashes = np.empty(usual + most_shingles(int(lengths.max(initial=0))), np.uint64)
+    offsets = np.zeros(len(text) + 1, np.int64)
+    done = 0
+    while (done := _hash_all(text.data, text.offsets, size, token_classes(), done, offsets, hashes)) < len(text):
+        hashes = np.concatenate([hashes[: offsets[done]], np.empty(len(hashes), np.uint64)])
     return offsets, hashes[: offsets[-1]]
 
 
 def shingle_sets(text: TextBuffer, size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """As `shingle_hashes`, but each document's hashes sorted and unique: the form that `stages.dedup.verify` compares."""
     offsets, hashes = shingle_hashes(text, size)
-    for start, end in pairwise(offsets.tolist()):
-        hashes[start:end].sort()
+    _sort_short(offsets, hashes)
+    for document in np.flatnonzero(np.diff(offsets) > _SHORT).tolist():
+        hashes[offsets[document] : offsets[document + 1]].sort()
     _drop_repeats(offsets, hashes)
     return offsets, hashes[: offsets[-1]].copy()
 
 
-@lru_cache(maxsize=1)
-def token_classes() -> npt.NDArray[np.int32]:
-    """For each code point below 65,536: its class (separator 0, ignored 1, letter 2, alone 3) << 16 | the folded character."""
-    classes = np.zeros(1 << 16, np.int32)
-    for code in range(1 << 16):
-        folded = _folded(chr(code))
-        classes[code] = _class(folded) << 16 | ord(folded)
-    return classes
+@_kernel
+def most_shingles(num_bytes):  # type: ignore[no-untyped-def]
+    """Room that a text of so many bytes needs in `hash_document`: the three bytes of ㌖ are folded to the six tokens キロメートル."""
+    return 2 * num_bytes
 
 
-def _folded(character: str) -> str:
-    for form in (unicodedata.normalize("NFKC", character), character):
-        for folded in (form.casefold(), form):
-            if len(folded) == 1 and folded < "\U00010000":
-                return folded
-    return character
-
-
-def _class(character: str) -> int:
-    category = unicodedata.category(character)
-    if category == "Cf" or "\ufe00" <= character <= "\ufe0f":  # joiners, soft hyphens, variation selectors
-        return _IGNORED
-    if category == "Co":  # private use: mostly rare Han characters in old fonts
-        return _ALONE
-    if category[0] not in "LMN":
-        return _SEPARATOR
-    return _ALONE if any(low <= ord(character) <= high for low, high in _UNSPACED) else _LETTER
-
-
-@njit(cache=True, nogil=True)
-def _hash_all(data, offsets, size, classes, out_offsets, out):  # type: ignore[no-untyped-def]
-    recent = np.empty(size, np.uint64)
-    position = 0
-    out_offsets[0] = 0
-    for document in range(len(offsets) - 1):
-        position = hash_document(data, offsets[document], offsets[document + 1], size, classes, recent, out, position)
+@_kernel
+def _hash_all(data, offsets, size, classes, first, out_offsets, out):  # type: ignore[no-untyped-def]
+    """Hash documents from `first` on while `out` certainly has room for the next; returns how many are done."""
+    position = out_offsets[first]
+    for document in range(first, len(offsets) - 1):
+        start, end = offsets[document], offsets[document + 1]
+        if position + most_shingles(end - start) > len(out):
+            return document
+        position = hash_document(data, start, end, size, classes, out, position)
         out_offsets[document + 1] = position
+    return len(offsets) - 1
 
 
-@njit(cache=True, nogil=True)
-def hash_document(data, start, end, size, classes, recent, out, position):  # type: ignore[no-untyped-def]
-    """Write the shingles of `data[start:end]` to `out[position:]`; return where they end. `recent` is scratch of length `size`.
+@_kernel
+def hash_document(data, start, end, size, classes, out, position):  # type: ignore[no-untyped-def]
+    """Write the shingles of `data[start:end]` to `out[position:]`; return where they end.
 
-    There are at most (end - start + 1) // 2 of them. Invalid UTF-8 gives some shingles, never a read outside `start:end`.
+    `out` has room for `most_shingles(end - start)`. Invalid UTF-8 gives some shingles, never a read outside `start:end`.
     """
+    tokens_end = _hash_tokens(data, start, end, classes, out, position)
+    if tokens_end - position < size:
+        return position
     outgoing = np.uint64(1)  # what the token that leaves the window was multiplied with
-    for _ in range(size):
-        outgoing *= _BASE
-    for slot in range(size):
-        recent[slot] = np.uint64(0)
     rolling = np.uint64(0)
+    for at in range(position, position + size):
+        outgoing *= _BASE
+        rolling = rolling * _BASE + out[at]
+    for at in range(position + size, tokens_end):
+        first = out[position]
+        out[position] = _mixed(rolling)
+        position += 1
+        rolling = rolling * _BASE + (out[at] - first * outgoing)
+    out[position] = _mixed(rolling)
+    return position + 1
+
+
+@_kernel
+def _hash_tokens(data, start, end, classes, out, position):  # type: ignore[no-untyped-def]
+    """Write the hash of each token to `out[position:]`; return where they end.
+
+    Places are unsigned, as numba takes a negative one to count from the end and looks at each: that costs 20 %.
+    """
     run = _LETTER_STEP
     in_run = False
-    num_tokens = 0
-    slot = 0
-    at = start
+    at, end = np.uint64(start), np.uint64(end)
     while at < end or in_run:
-        kind = _SEPARATOR
-        width = 1
+        entry, width = np.int64(SEPARATOR), _1
         if at < end:
-            code = np.int64(data[at])
-            if code < 0x80:
-                entry = classes[code]
-                kind = entry >> 16
-                code = np.int64(entry & 0xFFFF)
-            elif 0xE0 <= code < 0xF0 and at + 2 < end:
-                code = (code & 0x0F) << 12 | (np.int64(data[at + 1]) & 0x3F) << 6 | (np.int64(data[at + 2]) & 0x3F)
-                width = 3
-                if 0x4E00 <= code < 0xA000:
-                    kind = _ALONE
-                else:
-                    entry = classes[code]
-                    kind = entry >> 16
-                    code = np.int64(entry & 0xFFFF)
-            elif 0xC0 <= code < 0xE0 and at + 1 < end:
-                entry = classes[(code & 0x1F) << 6 | (np.int64(data[at + 1]) & 0x3F)]
-                kind = entry >> 16
-                code = np.int64(entry & 0xFFFF)
-                width = 2
-            elif 0xF0 <= code < 0xF8 and at + 3 < end:
-                code = (code & 0x07) << 18 | (np.int64(data[at + 1]) & 0x3F) << 12
-                code |= (np.int64(data[at + 2]) & 0x3F) << 6 | (np.int64(data[at + 3]) & 0x3F)
-                kind = _class_beyond(code)
-                width = 4
-        if kind == _LETTER:
-            run = (run ^ np.uint64(code)) * _LETTER_STEP
+            entry, width = entry_at(data, at, end, classes)
+        kind = entry >> CLASS_SHIFT
+        if kind == LETTER:
+            run = (run ^ np.uint64(entry & CODE)) * _LETTER_STEP
             in_run = True
             at += width
-            # not needed for the result: English is 6 % faster with this loop
-            while at < end and data[at] < 0x80 and classes[data[at]] >= _LETTER_ENTRY:
-                run = (run ^ np.uint64(classes[data[at]] & 0xFFFF)) * _LETTER_STEP
-                at += 1
-            continue
-        if in_run and kind != _IGNORED:
-            token = _mixed(run)  # and look at the character that ended the run once more
+            while at < end and data[at] < 0x80 and classes[data[at]] >= _LETTER_ENTRY:  # not needed: English is 6 % faster with it
+                run = (run ^ np.uint64(classes[data[at]] & CODE)) * _LETTER_STEP
+                at += _1
+        elif kind == EXPANDED:
+            run, in_run, position = _hash_expansion(entry & CODE, classes, run, in_run, out, position)
+            at += width
+        elif in_run and kind != IGNORED:
+            out[position] = _mixed(run)  # and look at the character that ended the run once more
+            position += 1
             run = _LETTER_STEP
             in_run = False
-        elif kind == _ALONE:
-            token = _mixed(np.uint64(code) * _LETTER_STEP)
-            at += width
         else:
             at += width
-            continue
-        rolling = rolling * _BASE + token - recent[slot] * outgoing
-        recent[slot] = token
-        slot = slot + 1 if slot + 1 < size else 0
-        num_tokens += 1
-        if num_tokens >= size:
-            out[position] = _mixed(rolling)
-            position += 1
+            if kind == ALONE:
+                out[position] = _mixed(np.uint64(entry & CODE) * _LETTER_STEP)
+                position += 1
+                while at + _2 < end and 0xE0 <= data[at] < 0xF0:  # not needed: Chinese is 60 % faster with it
+                    entry = np.int64(classes[three_byte_code(data, at)])
+                    kind = entry >> CLASS_SHIFT
+                    if kind == ALONE:
+                        out[position] = _mixed(np.uint64(entry & CODE) * _LETTER_STEP)
+                        position += 1
+                    elif kind != SEPARATOR:
+                        break
+                    at += _3
     return position
 
 
-@njit(cache=True, nogil=True)
-def _class_beyond(code):  # type: ignore[no-untyped-def]
-    """The class of a character from U+10000 on."""
-    if 0x20000 <= code < 0x40000 or code >= 0xF0000:  # Han extensions; private use
-        return _ALONE
-    if code >= 0xE0000:  # tags and variation selectors
-        return _IGNORED
-    return _SEPARATOR if 0x1F000 <= code < 0x1FB00 else _LETTER  # emoji and other pictures separate
+@_kernel
+def _hash_expansion(begin, classes, run, in_run, out, position):  # type: ignore[no-untyped-def]
+    """The characters that one is folded to; `run`, `in_run` and `position` after them."""
+    for index in range(begin + 1, begin + 1 + classes[begin]):
+        entry = np.int64(classes[index])
+        kind = entry >> CLASS_SHIFT
+        if kind == LETTER:
+            run = (run ^ np.uint64(entry & CODE)) * _LETTER_STEP
+            in_run = True
+        elif kind != IGNORED:
+            if in_run:
+                out[position] = _mixed(run)
+                position += 1
+                run = _LETTER_STEP
+                in_run = False
+            if kind == ALONE:
+                out[position] = _mixed(np.uint64(entry & CODE) * _LETTER_STEP)
+                position += 1
+    return run, in_run, position
 
 
-@njit(cache=True, nogil=True)
+@_kernel
 def _mixed(value):  # type: ignore[no-untyped-def]
     value ^= value >> _32
     value *= _MIX
     return value ^ (value >> _32)
 
 
-@njit(cache=True, nogil=True)
+@_kernel
+def _sort_short(offsets, hashes):  # type: ignore[no-untyped-def]
+    for document in range(len(offsets) - 1):
+        start, end = offsets[document], offsets[document + 1]
+        if end - start > _SHORT:
+            continue
+        for at in range(start + 1, end):
+            value = hashes[at]
+            place = at
+            while place > start and hashes[place - 1] > value:
+                hashes[place] = hashes[place - 1]
+                place -= 1
+            hashes[place] = value
+
+
+@_kernel
 def _drop_repeats(offsets, hashes):  # type: ignore[no-untyped-def]
     """Compact the sorted runs in place: `hashes` and `offsets` hold only distinct values afterwards."""
     position = 0

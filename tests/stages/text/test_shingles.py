@@ -1,7 +1,6 @@
 """Shingles against a plain reference, and what counts as a token."""
 
 import itertools
-import unicodedata
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.text.buffers import TextBuffer, text_buffer
+from stages.text.fold import ALONE, IGNORED, LETTER, class_of
 from stages.text.shingles import shingle_hashes, shingle_sets
+from tests.stages.text.test_fold import reference_fold
 
 MASK = (1 << 64) - 1
 STEP, BASE, MIX = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 0xFF51AFD7ED558CCD
-UNSPACED = [(0x0E00, 0x0FFF), (0x1000, 0x109F), (0x1100, 0x11FF), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007)]
-UNSPACED += [(0x3040, 0x318F), (0x31A0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xA960, 0xA97F), (0xAC00, 0xD7FF)]
-UNSPACED += [(0xF900, 0xFAFF), (0x20000, 0x3FFFF), (0xF0000, 0x10FFFF)]
 
 
 def buffer(texts: list[str]) -> TextBuffer:
@@ -29,47 +27,26 @@ def mixed(value: int) -> int:
     return value ^ value >> 32
 
 
-def tokens(text: str) -> list[str]:
-    """The plain reference: one string a token."""
-    found: list[str] = []
+def tokens(text: str) -> list[tuple[str, bool]]:
+    """The plain reference: each token, and whether it stands alone."""
+    found: list[tuple[str, bool]] = []
     run = ""
-    for character in text:
-        folded = fold(character)
-        code, category = ord(folded), unicodedata.category(folded)
-        if code >= 0x10000:
-            pictures, tags = 0x1F000 <= code < 0x1FB00, 0xE0000 <= code < 0xF0000
-            category = "So" if pictures else "Cf" if tags else "Lo"
-        if category == "Cf" or 0xFE00 <= code <= 0xFE0F:
-            continue
-        if category == "Co" or (category[0] in "LMN" and any(low <= code <= high for low, high in UNSPACED)):
-            found += [run, folded]
+    for character in reference_fold(text):
+        kind = class_of(character)
+        if kind == LETTER:
+            run += character
+        elif kind != IGNORED:
+            found += [(run, False)] * bool(run) + [(character, True)] * (kind == ALONE)
             run = ""
-        elif category[0] in "LMN":
-            run += folded
-        else:
-            found.append(run)
-            run = ""
-    return [token for token in [*found, run] if token]
-
-
-def fold(character: str) -> str:
-    """Case and width, where one character becomes one; characters beyond U+FFFF stay."""
-    if character >= "\U00010000":
-        return character
-    wide = unicodedata.normalize("NFKC", character)
-    for folded in (wide.casefold(), wide, character.casefold()):
-        if len(folded) == 1 and folded < "\U00010000":
-            return folded
-    return character
+    return found + [(run, False)] * bool(run)
 
 
 def reference(text: str, size: int) -> list[int]:
     hashes = []
-    for token in tokens(text):
+    for token, alone in tokens(text):
         run = STEP
         for character in token:
             run = (run ^ ord(character)) * STEP & MASK
-        alone = len(token) == 1 and any(low <= ord(token) <= high for low, high in [*UNSPACED, (0xE000, 0xF8FF)])
         hashes.append(mixed(ord(token) * STEP & MASK) if alone else mixed(run))
     shingles = []
     for start in range(len(hashes) - size + 1):
@@ -95,6 +72,11 @@ def test_hashes_equal_the_plain_reference_on_mixed_scripts(texts: list[str], siz
     assert per_document(texts, size) == [reference(text, size) for text in texts]
 
 
+@given(st.lists(st.text("㌖㍿ﷺ½ﬁ株a 中", max_size=30), max_size=6), st.integers(1, 7))
+def test_characters_that_are_folded_to_many_tokens_find_room(texts: list[str], size: int) -> None:
+    assert per_document(texts, size) == [reference(text, size) for text in texts]
+
+
 @pytest.mark.parametrize("text", ["one two three four", "一二三四", "", "，。！？；：", "😀😀😀😀😀😀"])
 def test_a_text_of_fewer_than_five_tokens_has_no_shingle(text: str) -> None:
     assert per_document([text], 5) == [[]]
@@ -113,9 +95,12 @@ def test_a_text_of_five_tokens_has_one_shingle(text: str) -> None:
         ("ＧＤＰ　２０２０ 年 增 长 了", "gdp 2020年增长了"),
         ("in\u00adfor\u200dma\u00adtion 年 增 长 了", "information年增长了"),
         ("ÉTÉ ΑΒΓ ДОМ 一 二", "été αβγ дом 一 二"),
+        ("eﬃcient Straße ㈱ 2 ½ 𝐀 𝟙㌔", "efficient STRASSE 株 2 1 2 a 1キロ"),
+        ("中華人民共和國憲法", "中华人民共和国宪法"),
+        ("㌖㍿", "キロメートル株式会社"),
     ],
 )
-def test_case_width_and_punctuation_do_not_count(left: str, right: str) -> None:
+def test_case_width_form_script_and_punctuation_do_not_count(left: str, right: str) -> None:
     a, b = per_document([left, right], 5)
     assert a == b != []
 
@@ -147,6 +132,18 @@ def test_a_slice_of_a_column_gives_its_own_documents() -> None:
     offsets, hashes = shingle_hashes(text_buffer(column[1:]), 5)
     assert offsets.tolist() == [0, 2, 2, 4]
     assert hashes.tolist() == reference("a b c d e f", 5) + reference("七八九十百千", 5)
+
+
+def test_real_documents_have_the_shingles_of_their_folded_text(real_texts: list[str]) -> None:
+    folded = [reference_fold(text) for text in real_texts]
+    ours, theirs = shingle_hashes(buffer(real_texts), 5), shingle_hashes(buffer(folded), 5)
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+@given(st.lists(st.text(max_size=40), max_size=6), st.integers(1, 7))
+def test_a_text_has_the_shingles_of_its_folded_text(texts: list[str], size: int) -> None:
+    assert per_document(texts, size) == per_document([reference_fold(text) for text in texts], size)
 
 
 @given(st.lists(st.text("ab 中文", max_size=80), max_size=6))
