@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from stages.text.kernel import kernel
 
 HAN, KANA, HANGUL, LATIN, LETTER, DIGIT, SPACE, ASCII_PUNCTUATION, PUNCTUATION, SYMBOL = range(10)
 EMOJI, PRIVATE, REPLACEMENT, CONTROL = range(10, 14)
@@ -59,9 +60,10 @@ HAN_SIMPLIFIED = 0x20
 HAN_TRADITIONAL = 0x40
 HAN_FIRST, HAN_END = 0x4E00, 0xA000
 _TABLE_END = 0x20000
-WORD_SLOTS = 256
 WORD_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-WORD_SHIFT = np.uint64(56)
+LONGEST_ENGLISH_WORD = max(map(len, ENGLISH_WORDS))
+_ENGLISH_MULTIPLIER = np.uint64(0x56E27EB562EDDF5D)
+_ENGLISH_SHIFT = np.uint64(56)
 
 
 @lru_cache(maxsize=1)
@@ -86,19 +88,24 @@ def han_marks() -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def english_words() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
-    """`ENGLISH_WORDS` as a hash table of packed words, (256,), and the number of each from 1, 0 for an empty slot, (256,).
+    """`ENGLISH_WORDS` as a table of packed words, (256,), and the number of each from 1, (256,), for `english_word`.
 
-    A packed word is its lower-case ASCII bytes, last byte lowest; its slot is `packed * WORD_MULTIPLIER >> WORD_SHIFT`, or the next
-    free one.
+    A packed word is its lower-case ASCII bytes, first byte lowest. The multiplier was searched for so that no two share a slot.
     """
-    keys, numbers = np.zeros(WORD_SLOTS, np.uint64), np.zeros(WORD_SLOTS, np.uint8)
+    keys, numbers = np.zeros(256, np.uint64), np.zeros(256, np.uint8)
     for number, word in enumerate(ENGLISH_WORDS, 1):
-        packed = int.from_bytes(word.encode(), "big")
-        slot = (packed * int(WORD_MULTIPLIER) & (1 << 64) - 1) >> int(WORD_SHIFT)
-        while numbers[slot]:
-            slot = (slot + 1) % WORD_SLOTS
+        packed = int.from_bytes(word.encode(), "little")
+        slot = (packed * int(_ENGLISH_MULTIPLIER) & (1 << 64) - 1) >> int(_ENGLISH_SHIFT)
+        assert numbers[slot] == 0, f"'{word}' shares its slot: search another multiplier"
         keys[slot], numbers[slot] = packed, number
     return keys, numbers
+
+
+@kernel
+def english_word(packed, words, word_numbers):  # type: ignore[no-untyped-def]
+    """Number of a packed word from 1, 0 for one that is not listed; the tables are `english_words()`."""
+    slot = np.int64(packed * _ENGLISH_MULTIPLIER >> _ENGLISH_SHIFT)
+    return np.int64(word_numbers[slot]) if words[slot] == packed else np.int64(0)
 
 
 _HAN = (
@@ -162,7 +169,7 @@ def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
     return any(low <= code <= high for low, high in ranges)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def decode(data, at, end):  # type: ignore[no-untyped-def]
     """The code point at `data[at]`, at < end, and its bytes; -1 and 1 if no valid sequence starts there and ends by `end`."""
     first = np.int64(data[at])
@@ -196,7 +203,19 @@ def decode(data, at, end):  # type: ignore[no-untyped-def]
     return code, 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def decode_last(data, start, end):  # type: ignore[no-untyped-def]
+    """The code point that ends at `end`, start < end, and its bytes; -1 and 1 if no valid sequence from `start` on ends there."""
+    at = end - 1
+    while at > start and end - at < 4 and data[at] & 0xC0 == 0x80:
+        at -= 1
+    code, width = decode(data, at, end)
+    if at + width != end:
+        return np.int64(-1), 1
+    return code, width
+
+
+@kernel
 def class_of(code, classes):  # type: ignore[no-untyped-def]
     """Class of a code point as `decode` gives it; `classes` is `character_classes()`."""
     if code < 0:
