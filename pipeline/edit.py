@@ -28,7 +28,8 @@ class Edited(NamedTuple):
 
 def span_columns(stages: Sequence[Stage]) -> list[str]:
     """Columns of proposals in a shard: of the stages that look at one document at a time."""
-    return [spans_column(stage.key) for stage in stages if stage.proposes and stage.adds()]
+    names = {field.name for stage in stages for field in stage.adds()}
+    return [name for stage in stages if stage.proposes and (name := spans_column(stage.key)) in names]
 
 
 def edit(columns: pa.Table, proposals: pa.Table, kept: Mask) -> Edited:

@@ -22,6 +22,7 @@ from pipeline.card import write_card
 from pipeline.check import CheckWork, check_part
 from pipeline.claim import claim, locked
 from pipeline.config import RunConfig, as_settings
+from pipeline.contamination import know_common
 from pipeline.dedup.found import Found
 from pipeline.dedup.rounds import decide, find_duplicates
 from pipeline.engine import InProcess, OnRay, Statistics, peak_memory_bytes, run_phase
@@ -90,7 +91,8 @@ class Runner:
 
     def select(self, found: Found) -> list[Statistics]:
         """Survivors, decisions, output files, and a check of the files as they lie. Counts of each shard."""
-        plan, own = self.plan, found.own
+        plan = self.plan = know_common(self, found)
+        own = found.own
         key = identity(plan.select_identity, [s.uri for s in found.shards], [s.earlier for s in found.shards], plan.config.output)
         capped = cap_hosts(self, found, key)
         survivors = decide(self, found, capped, key)
@@ -157,7 +159,7 @@ def run(config: RunConfig, overwrite: bool = False, quiet: bool = False) -> dict
                 found = runner.find()
                 write_found(plan, record, found)
                 counts = runner.select(found)
-            return finish(runner, counts, record, prune=config.engine.work is None)
+            return finish(runner, found, counts, record, prune=config.engine.work is None)
 
 
 def write_found(plan: Plan, record: dict[str, Any], found: Found) -> None:
@@ -186,10 +188,10 @@ def _parts(num_shards: int) -> set[str]:
     return {f"part-{index:06d}.parquet" for index in range(num_shards)}
 
 
-def finish(runner: Runner, counts: list[Statistics], record: dict[str, Any], prune: bool) -> dict[str, Any]:
+def finish(runner: Runner, found: Found, counts: list[Statistics], record: dict[str, Any], prune: bool) -> dict[str, Any]:
     """Summary, card and tidying; `summary.json` comes last and says that the run is complete."""
     config = runner.plan.config
-    summary = summarise(runner.plan, counts, runner.statistics, runner.progress.seconds, peak_memory_bytes())
+    summary = summarise(runner.plan, counts, runner.statistics, runner.progress.seconds, peak_memory_bytes(), found.counts)
     summary["identity"] = record["identity"]
     write_card(config, summary)
     if prune:

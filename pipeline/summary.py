@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.alarms import alarms, largest_clusters
+from pipeline.contamination_report import decontamination, print_decontamination
 from pipeline.output import MOST_LANGUAGES, OTHER_CODES
 from pipeline.plan import Plan
 from stages.select import Select
@@ -30,8 +31,9 @@ def summarise(
     statistics: Mapping[str, Sequence[Mapping[str, Any]]],
     phase_seconds: Mapping[str, float],
     driver_memory_bytes: int,
+    found: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Add up what the units reported. `counts` are those of the write phase, by shard; see `pipeline.output`."""
+    """Add up what the units reported. `counts` are those of the write phase, by shard, see `pipeline.output`; `found` those of `Found`."""
     total = _tally()
     by_source: dict[str, dict[str, Any]] = defaultdict(_tally)
     by_domain: dict[str, dict[str, Any]] = defaultdict(_tally)
@@ -39,9 +41,9 @@ def summarise(
     domains = {source.name: source.domain or source.name for source in plan.config.sources}
     for count in counts:
         source = count["source"]
-        for lang, found in count["by_language"].items():
+        for lang, sizes in count["by_language"].items():
             for tally in (total, by_source[source], by_domain[domains[source]], by_language[lang]):
-                _add(tally, found)
+                _add(tally, sizes)
     documents = {"input": total["input"][0], "kept": total["kept"][0], "rejected": total["input"][0] - total["kept"][0]}
     checked = [sum(c[fate] for c in statistics.get("check", ())) for fate in ("kept", "rejected")]
     assert checked == [documents["kept"], documents["rejected"]], "the files hold other numbers of documents than were counted"
@@ -63,13 +65,14 @@ def summarise(
         "read": _read_counts(statistics.get("annotate", ())),
         "stages": _stage_speeds(statistics.get("annotate", ())),
         "phases": {name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()},
-        "duplicates": _duplicates(statistics),
+        "duplicates": dict(found) | {"largest_clusters": largest_clusters(statistics)},
         "alarms": alarms(plan, by_source, by_domain, largest_clusters(statistics)),
         "edits": _edits(counts),
         "lists": _lists(plan, counts),
+        **decontamination(plan, counts, statistics),
         "peak_memory_bytes": {
             "driver": driver_memory_bytes,
-            "worker": max((s["peak_memory_bytes"] for found in statistics.values() for s in found), default=0),
+            "worker": max((s["peak_memory_bytes"] for units in statistics.values() for s in units), default=0),
         },
     }
 
@@ -173,18 +176,6 @@ def _lists(plan: Plan, counts: Sequence[Mapping[str, Any]]) -> dict[str, dict[st
     return found
 
 
-def _duplicates(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    def counts(phase: str, key: str) -> list[int]:
-        return [int(s.get(key, 0)) for s in statistics.get(phase, ())]
-
-    return {
-        "repeated_ids": sum(counts("repeated ids", "repeated_ids")),
-        "candidate_pairs": sum(counts("components", "pairs")),
-        "verified_pairs": sum(counts("verify", "verified")),
-        "largest_clusters": largest_clusters(statistics),
-    }
-
-
 def print_summary(summary: Mapping[str, Any], console: Console | None = None) -> None:
     """The tables that end a run: by source and language, by reason, and the waterfall."""
     console = console or Console()
@@ -224,6 +215,7 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
         percent = (f"{100 * row['document_share']:.2f}", f"{100 * row['byte_share']:.2f}")
         table.add_row(Text(row["stage"]), f"{row['documents']:,}", *percent, bar)
     console.print(table)
+    print_decontamination(summary, console)
     for name, found in summary["lists"].items():
         if found["unmatched"]:
             more = ", …" if found["unmatched"] > len(found["examples"]) else ""

@@ -10,7 +10,8 @@ text, each with the rule that wants it gone. Nothing is removed until all have s
 - below 5 % removes them all.
 
 A span with a `replacement` is a mask: it hides something (an address, a key) and is applied whatever becomes of the removals, since what
-it hides must not be in the corpus; where a removal takes its place, that is enough.
+it hides must not be in the corpus; where a removal takes its place, that is enough. A question of an evaluation set (`CONTAMINATION`) goes
+likewise, though nothing stands in its place.
 
 So that the rest still reads, a cut takes its line end with it, or the spaces on one side; blank lines above and below do not add up.
 Source: FineWeb (Penedo et al. 2024, 3.4) found that models get worse when lines are de-duplicated away inside documents. Bounds are ours.
@@ -31,6 +32,9 @@ EDGE_SHARE = 0.1
 
 EDGE_CLAUSE = "edge_boilerplate"
 """The rule whose spans are no part of the sentence beside them, such as a dateline: at an edge they go like whole lines."""
+
+CONTAMINATION = "contamination"
+"""The rule whose spans must go whatever becomes of the others; `stages.decontaminate` bounds what it takes."""
 
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int64()), pa.field("end", pa.int64()), pa.field("rule", pa.string())]))
 """Type of a column of proposals. A stage that knows them adds `partner` (an id), `similarity` and `replacement` to the struct."""
@@ -89,9 +93,17 @@ def decide(spans: Iterable[Span], text: bytes) -> Decision:
     1.0
     """
     spans = list(spans)
-    masks = _disjoint(span for span in spans if span.replacement)
-    decision = _removals(_disjoint(span for span in spans if not span.replacement), text)
-    return decision._replace(cuts=_with_masks(decision.cuts, masks)) if masks else decision
+    masks = _disjoint(span for span in spans if _must_go(span))
+    decision = _removals(_disjoint(span for span in spans if not _must_go(span)), text)
+    if not masks:
+        return decision
+    cuts = _with_masks(decision.cuts, masks)
+    gone = sum(_num_chars(text[cut.start : cut.end]) for cut in cuts if cut.rule == CONTAMINATION)
+    return decision._replace(cuts=cuts, cut_share=decision.cut_share + gone / _num_chars(text))
+
+
+def _must_go(span: Span) -> bool:
+    return bool(span.replacement) or span.rule == CONTAMINATION
 
 
 def _removals(proposed: Sequence[Span], text: bytes) -> Decision:
@@ -115,15 +127,13 @@ def _with_masks(cuts: Sequence[Span], masks: Sequence[Span]) -> tuple[Span, ...]
     """Both in one ascending row: of a mask, what no cut takes."""
     left = []
     for mask in masks:
-        start, end = mask.start, mask.end
+        start = mask.start
         for cut in cuts:
-            if cut.start <= start < cut.end:
+            if start < cut.end and cut.start < mask.end:
+                left.append(mask._replace(start=start, end=max(start, cut.start)))
                 start = cut.end
-            elif start < cut.start < end:
-                end = cut.start
-        if start < end:
-            left.append(mask._replace(start=start, end=end))
-    return tuple(sorted([*cuts, *left], key=lambda span: span.start))
+        left.append(mask._replace(start=start))
+    return tuple(sorted([*cuts, *(mask for mask in left if mask.start < mask.end)], key=lambda span: span.start))
 
 
 def remove(text: bytes, cuts: Sequence[Span]) -> bytes:
