@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,11 @@ from pipeline import arrow_files, judge, storage
 from pipeline.exchange import Exchange, Int64s
 from pipeline.judge import Shard
 from pipeline.passages.repeats import REPEAT_ANSWERS
-from pipeline.passages.send import edges_of, texts, units_of
+from pipeline.passages.send import Local
 from stages.dedup.passages import runs
 from stages.dedup.sentence_stage import EDGE, NEAR_REPEATED, REPEATED, SentenceDedup
-from stages.stage import Stage
 from stages.text.buffers import text_buffer
+from stages.text.units import Units
 
 _I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
 RULES = (REPEATED, NEAR_REPEATED, EDGE)
@@ -35,12 +35,11 @@ class CutWork:
     """A shard and all answers that it got."""
 
     shard: Shard
-    stages: tuple[Stage, ...]
     stage: SentenceDedup
     repeats: Exchange
     edges: Exchange
     best: Exchange | None
-    local: str
+    local: Local
     owners: Exchange
 
 
@@ -86,14 +85,32 @@ def _table(row: npt.NDArray[Any], start: Int64s, end: Int64s, rule: str, owner: 
 def _exact(work: CutWork) -> pa.Table:
     """Passages that stand word for word elsewhere."""
     answers = work.repeats.answered(work.shard.index)
-    row, place, count, owner = (answers[name].to_numpy() for name in ("row", *REPEAT_ANSWERS.names[1:]))
-    order = np.lexsort((count, place, row))
-    row, place, count, owner = row[order], place[order], count[order], owner[order]
-    rows, document = np.unique(row, return_inverse=True)
-    found = texts(work.shard, work.stages, rows)
-    repeated = runs(found.units, found.units.offsets[document] + place, count, owner, work.stage.bounds)
-    document, start, end = found.places(repeated.first, repeated.last)
-    return _table(rows[document], start, end, REPEATED, repeated.owner, np.ones(len(start)))
+    row, place, length, owner = (answers[name].to_numpy() for name in ("row", *REPEAT_ANSWERS.names[1:]))
+    order = np.lexsort((length, place, row))
+    row, place, length, owner = row[order], place[order], length[order], owner[order]
+    units = _kept_units(work.local.read("sentences"))
+    first = np.searchsorted(units.document, row) + place
+    repeated = runs(units.found, first, length, owner, work.stage.bounds)
+    start, end = units.found.start[repeated.first], units.found.end[repeated.last]
+    return _table(units.document[repeated.first], start, end, REPEATED, repeated.owner, np.ones(len(start)))
+
+
+class _Kept(NamedTuple):
+    """Sentences of which no more is known than `runs` and spans need; their places are those in their documents."""
+
+    found: Units
+    document: Int64s
+    """The row of each."""
+
+
+def _kept_units(sentences: pa.Table) -> _Kept:
+    row = sentences["row"].to_numpy().astype(np.int64)
+    offsets = np.append(np.searchsorted(row, np.unique(row)), len(row))
+    start, end, words, characters = (sentences[name].to_numpy() for name in ("start", "end", "words", "characters"))
+    no, nothing = np.zeros(len(row), np.bool_), np.zeros(len(row), np.int32)
+    heads = np.asarray(sentences["heads"])
+    found = Units(offsets, start, end, nothing.astype(np.uint64), words, characters, no, no, no, heads, nothing, nothing)
+    return _Kept(found, row)
 
 
 def _near(work: CutWork) -> pa.Table:
@@ -101,7 +118,7 @@ def _near(work: CutWork) -> pa.Table:
     if work.best is None:
         return SPANS.empty_table()
     answers = work.best.answered(work.shard.index)
-    units = arrow_files.read_table(units_of(work.local, work.shard.index)).take(answers["row"])
+    units = work.local.read("units").take(answers["row"])
     row, start, end = (units[name].to_numpy() for name in ("row", "start", "end"))
     return _table(row, start, end, NEAR_REPEATED, answers["owner"].to_numpy(), answers["similarity"].to_numpy())
 
@@ -109,7 +126,7 @@ def _near(work: CutWork) -> pa.Table:
 def _edges(work: CutWork) -> pa.Table:
     """Pieces at edges that are boilerplate."""
     boilerplate = pa.concat_arrays([table["hash"].combine_chunks() for table in work.edges.all_answers(("hash",))])
-    pieces = arrow_files.read_table(edges_of(work.local, work.shard.index))
+    pieces = work.local.read("edges")
     pieces = pieces.filter(pc.is_in(pieces["hash"], value_set=boilerplate)).combine_chunks()
     row, start, end = (pieces[name].to_numpy() for name in ("row", "start", "end"))
     nobody = np.full(len(row), -1, np.int64)

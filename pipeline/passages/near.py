@@ -11,9 +11,10 @@ from pipeline import arrow_files
 from pipeline.dedup.pairs import PAIR_ANSWERS, candidates_of
 from pipeline.exchange import Exchange, Int64s, spread
 from pipeline.judge import Shard
-from pipeline.passages.send import BAND_ROWS, stretches, units_of
+from pipeline.passages.send import BAND_ROWS, Local, stretches
 from stages.dedup.bands import candidate_pairs
 from stages.dedup.near_passages import best_of, numbers
+from stages.dedup.passages import OWN_STEPS, Order
 from stages.dedup.verify import exact_jaccard
 from stages.schema import doc_reference
 from stages.text.buffers import TextBuffer, text_buffer
@@ -27,7 +28,7 @@ FACT_ROWS = pa.schema(
     {
         "unit": _I64,
         "document": _I64,
-        "start": _I64,
+        "own": pa.int8(),
         "preference": _I64,
         "id": pa.uint64(),
         "others": pa.large_list(_I64),
@@ -81,7 +82,7 @@ class TextsWork:
 
     shard: Shard
     pairs: Exchange
-    local: str
+    local: Local
     out: Exchange
 
 
@@ -96,7 +97,7 @@ def send_texts(work: TextsWork) -> dict[str, Any]:
     others = other[owns][np.argsort(number, kind="stable")]
 
     sent, which = np.unique(message // work.out.partitions, return_inverse=True)
-    rows, start, end = _units(work.local, work.shard.index, sent, "row", "start", "end")
+    rows, start, end = (column.to_numpy() for column in work.local.read("units").take(pa.array(sent)).columns)
     column = arrow_files.read_table(work.shard.uri, ["text"])["text"].combine_chunks()
     text = text_buffer(column)
     base = text.offsets[rows]
@@ -109,12 +110,6 @@ def send_texts(work: TextsWork) -> dict[str, Any]:
     }
     work.out.send(work.shard.index, pa.RecordBatch.from_pydict(values, schema=TEXT_ROWS), message % work.out.partitions)
     return {"texts": len(sent)}
-
-
-def _units(local: str, shard: int, numbers: Int64s, *names: str) -> list[npt.NDArray[Any]]:
-    """Columns of some of a shard's units."""
-    table = arrow_files.read_table(units_of(local, shard)).take(pa.array(numbers)).combine_chunks()
-    return [table[name].to_numpy() for name in names]
 
 
 @dataclass(frozen=True)
@@ -159,7 +154,7 @@ class UnitsWork:
     shard: Shard
     similar: Exchange
     components: Exchange
-    local: str
+    local: Local
     out: Exchange
 
 
@@ -169,13 +164,17 @@ def send_units(work: UnitsWork) -> dict[str, Any]:
     numbers = asked["row"].to_numpy()
     found = work.similar.answered(work.shard.index)
     offsets = np.searchsorted(found["row"].to_numpy(), np.append(numbers, np.iinfo(np.int64).max)).astype(np.int64)
-    row, start, preferences, ids = _units(work.local, work.shard.index, numbers, "row", "start", "preference", "id")
+    row = work.local.read("units")["row"].to_numpy()[numbers]
+    documents, originals = work.local.read("documents"), work.local.read("originals")
+    at = np.searchsorted(documents["row"].to_numpy(), row)
+    own = np.full(work.shard.num_rows, OWN_STEPS - 1, np.int8)
+    own[originals["row"].to_numpy()] = originals["own"].to_numpy()
     values = {
         "unit": doc_reference(work.shard.index, 0) + numbers,
         "document": doc_reference(work.shard.index, 0) + row.astype(np.int64),
-        "start": start,
-        "preference": preferences,
-        "id": ids,
+        "own": own[row],
+        "preference": documents["preference"].to_numpy()[at],
+        "id": documents["id"].to_numpy()[at],
         "others": pa.LargeListArray.from_arrays(offsets, found["group"].to_numpy()),
         "similarities": pa.LargeListArray.from_arrays(offsets, found["similarity"].to_numpy()),
     }
@@ -196,8 +195,8 @@ class BestWork:
 def find_best(work: BestWork) -> dict[str, Any]:
     """Decide which units stay. A document is not compared with itself: its paragraphs hold its sentences."""
     rows = work.exchange.received(work.partition)
-    document, start, preferences, ids = (rows[name].to_numpy() for name in ("document", "start", "preference", "id"))
-    rows = rows.take(pa.array(np.lexsort((rows["unit"].to_numpy(), start, document, ids, ~preferences)))).combine_chunks()
+    order = Order(*(rows[name].to_numpy() for name in ("own", "preference", "id", "document", "unit")))  # a shard's units are in order
+    rows = rows.take(pa.array(order.best_first(np.arange(rows.num_rows)))).combine_chunks()
     units, document = rows["unit"].to_numpy(), rows["document"].to_numpy()
     others = rows["others"].combine_chunks()
     left = np.repeat(np.arange(len(units)), np.diff(others.offsets.to_numpy()))

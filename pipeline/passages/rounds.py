@@ -21,8 +21,17 @@ from pipeline.passages.near import (
     send_texts,
     send_units,
 )
-from pipeline.passages.repeats import EdgesWork, RepeatsWork, find_edges, find_repeats
-from pipeline.passages.send import SendWork, Standing, send
+from pipeline.passages.repeats import (
+    EdgesWork,
+    OriginalsWork,
+    RepeatsWork,
+    SharedWork,
+    find_edges,
+    find_repeats,
+    find_shared,
+    send_originals,
+)
+from pipeline.passages.send import Local, SendWork, Standing, send
 from stages.dedup.sentence_stage import SentenceDedup
 
 KEY_BYTES, PIECE_BYTES = 0.5, 0.4
@@ -43,22 +52,32 @@ def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivo
     keys = exchange(runner, shards, "passages", KEY_BYTES * mean_bytes, key)
     pieces = exchange(runner, shards, "pieces", PIECE_BYTES * mean_bytes, key)
     bands = exchange(runner, shards, "units", UNIT_BYTES * stage.keys * mean_bytes, key) if stage.fuzzy else None
-    local = keys.folder
+    copies = exchange(runner, shards, "copies", KEY_BYTES * mean_bytes, key)
+    locals_ = [Local(keys.folder, s.index) for s in shards]
     sources = tuple(sorted(source.name for source in plan.config.sources))
     standing = [Standing(s, plan.stages, found.ids, capped, survivors) for s in shards]
-    sends = {f"send-{s.shard.index}": SendWork(s, stage, sources, keys, pieces, bands, local) for s in standing}
+    sends = {
+        f"send-{s.shard.index}": SendWork(s, stage, sources, keys, pieces, bands, local) for s, local in zip(standing, locals_, strict=True)
+    }
     sent = runner.phase("passages", folder_of(keys), send, sends)
 
-    works = {str(p): RepeatsWork(keys, p, len(shards)) for p in range(keys.partitions)}
-    runner.phase("repeats", folder_of(keys), find_repeats, works)
+    works: dict[str, Any] = {str(p): SharedWork(keys, p, len(shards)) for p in range(keys.partitions)}
+    runner.phase("shared", folder_of(keys), find_shared, works)
+    works = {
+        f"send-{s.index}": OriginalsWork(s, plan.stages, stage.bounds, keys, copies, local)
+        for s, local in zip(shards, locals_, strict=True)
+    }
+    runner.phase("originals", folder_of(copies), send_originals, works)
+    works = {str(p): RepeatsWork(copies, p, len(shards)) for p in range(copies.partitions)}
+    runner.phase("repeats", folder_of(copies), find_repeats, works)
     documents = tuple(sum(s["documents"] for s in sent if s["source"] == name) for name in sources)
     edges = {str(p): EdgesWork(pieces, p, documents, stage.min_documents, stage.min_source_share) for p in range(pieces.partitions)}
     runner.phase("edges", folder_of(pieces), find_edges, edges)
-    best = _compare(runner, shards, stage, bands, [s["units"] for s in sent], local, key) if bands else None
+    best = _compare(runner, shards, stage, bands, [s["units"] for s in sent], locals_, key) if bands else None
 
     owners = Exchange(f"{storage.join(plan.work, 'owners')}-{key}", len(shards), len(shards))
     runner.folders.add(folder_of(owners))
-    cuts = {f"cut-{s.index}": CutWork(s, plan.stages, stage, keys, pieces, best, local, owners) for s in shards}
+    cuts = {f"cut-{s.index}": CutWork(s, stage, copies, pieces, best, local, owners) for s, local in zip(shards, locals_, strict=True)}
     runner.phase("cut", folder_of(owners), cut, cuts)
     asks = {str(s.index): OwnersWork(s, found.ids, owners) for s in shards}
     runner.phase("owners", folder_of(owners), tell_ids, asks)
@@ -66,14 +85,14 @@ def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivo
 
 
 def _compare(
-    runner: Phases, shards: list[Shard], stage: SentenceDedup, bands: Exchange, num_units: list[Any], local: str, key: str
+    runner: Phases, shards: list[Shard], stage: SentenceDedup, bands: Exchange, num_units: list[Any], locals_: list[Local], key: str
 ) -> Exchange:
     """Units that stand elsewhere with small changes, told to their shards."""
     works = {str(p): BandsWork(bands, p, len(shards), stage.bucket_limit) for p in range(bands.partitions)}
     pairs = sum(s["pairs"] for s in runner.phase("candidates", folder_of(bands), find_candidates, works))
     num_documents = max(1, sum(shard.num_rows for shard in shards))
     texts = exchange(runner, shards, "texts", 2 * 1000 * pairs / num_documents, key)
-    sends = {f"send-{s.index}": TextsWork(s, bands, local, texts) for s in shards}
+    sends = {f"send-{s.index}": TextsWork(s, bands, local, texts) for s, local in zip(shards, locals_, strict=True)}
     runner.phase("texts", folder_of(texts), send_texts, sends)
     compares = {str(p): CompareWork(texts, p, len(shards), stage.similarity) for p in range(texts.partitions)}
     runner.phase("compare", folder_of(texts), compare, compares)
@@ -82,7 +101,7 @@ def _compare(
     work = ComponentsWork(tuple(num_units), None, (texts,), None, components)
     (counts,) = runner.phase("alike", folder_of(components), find_components, {"all": work})
     best = exchange(runner, shards, "best", 200 * counts["candidates"] / num_documents, key)
-    units = {f"send-{s.index}": UnitsWork(s, texts, components, local, best) for s in shards}
+    units = {f"send-{s.index}": UnitsWork(s, texts, components, local, best) for s, local in zip(shards, locals_, strict=True)}
     runner.phase("units", folder_of(best), send_units, units)
     bests = {str(p): BestWork(best, p, len(shards)) for p in range(best.partitions)}
     runner.phase("best", folder_of(best), find_best, bests)

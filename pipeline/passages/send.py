@@ -22,17 +22,20 @@ from stages.dedup.minhash import has_shingles, signatures
 from stages.dedup.near_passages import near_units
 from stages.dedup.passages import passage_keys
 from stages.dedup.sentence_stage import SentenceDedup
+from stages.schema import doc_reference
 from stages.stage import Stage
 from stages.text.buffers import TextBuffer, text_buffer
 from stages.text.units import Units, units
 
 _I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
-KEY_ROWS = pa.schema({"key": _U64, "doc": _I64, "place": _I32, "count": _I32, "preference": _I64, "id": _U64})
+KEY_ROWS = pa.schema({"key": _U64, "doc": _I64, "place": _I32, "length": _I32})
 PIECE_ROWS = pa.schema({"hash": _U64, "source": _I32, "openings": _I32, "documents": _I32, "at_edge": _I32, "occurrences": _I32})
 BAND_ROWS = pa.schema({"key": _U64, "unit": _I64, "preference": _I64, "content": _U64})
+DOCUMENTS = pa.schema({"row": _I32, "preference": _I64, "id": _U64})
+"""The documents of a shard that stand, and by what they are preferred; `id` is a hash."""
 EDGES = pa.schema({"hash": _U64, "row": _I32, "start": _I64, "end": _I64})
 """Pieces at the edges of a shard's documents."""
-UNITS = pa.schema({"row": _I32, "start": _I64, "end": _I64, "preference": _I64, "id": _U64})
+UNITS = pa.schema({"row": _I32, "start": _I64, "end": _I64})
 """The units of a shard; a unit's reference is shard << 32 | its row in this file."""
 
 SEED = 1
@@ -97,6 +100,26 @@ def texts(shard: Shard, stages: Sequence[Stage], rows: Int64s) -> Texts:
     return Texts(rows, text, found._replace(free=found.free & (np.cumsum(blocked)[:-1] == 0)))
 
 
+class Local(NamedTuple):
+    """Where a shard keeps what it needs again."""
+
+    folder: str
+    shard: int
+
+    def uri(self, name: str) -> str:
+        """`documents`, `edges` and `units` of this module, `sentences` and `originals` of `pipeline.passages.repeats`."""
+        return storage.join(self.folder, f"{name}-{self.shard:06d}.arrow")
+
+    def keep(self, name: str, values: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> None:
+        """Write columns."""
+        batch = pa.RecordBatch.from_arrays([pa.array(v) for v in values], schema=schema)
+        arrow_files.write_batches(self.uri(name), schema, [batch])
+
+    def read(self, name: str) -> pa.Table:
+        """What was kept."""
+        return arrow_files.read_table(self.uri(name)).combine_chunks()
+
+
 @dataclass(frozen=True)
 class SendWork:
     """A shard and the rounds that it takes part in."""
@@ -107,18 +130,7 @@ class SendWork:
     keys: Exchange
     pieces: Exchange
     bands: Exchange | None
-    local: str
-    """Folder of what shards keep for themselves."""
-
-
-def edges_of(folder: str, shard: int) -> str:
-    """File of a shard's `EDGES`."""
-    return storage.join(folder, f"edges-{shard:06d}.arrow")
-
-
-def units_of(folder: str, shard: int) -> str:
-    """File of a shard's `UNITS`."""
-    return storage.join(folder, f"units-{shard:06d}.arrow")
+    local: Local
 
 
 def send(work: SendWork) -> dict[str, Any]:
@@ -128,38 +140,22 @@ def send(work: SendWork) -> dict[str, Any]:
     rows = np.flatnonzero(stands)
     ids = columns["id"].combine_chunks().take(pa.array(rows)).cast(pa.binary()).to_pylist()
     hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, ids), np.uint64, len(ids))
-    order = _Order(shard, rows, preference(quality(columns), columns["num_chars"].to_numpy())[rows], hashes)
+    preferred = preference(quality(columns), columns["num_chars"].to_numpy())[rows]
+    work.local.keep("documents", [rows.astype(np.int32), preferred, hashes], DOCUMENTS)
     found = texts(shard, work.standing.stages, rows)
-    num_units = 0
-    _send_keys(work, found, order)
+    _send_keys(work, found)
     source = columns["source"][0].as_py() if columns.num_rows else None
     _send_pieces(work, found, work.sources.index(source) if source is not None else 0)
-    if work.bands is not None:
-        num_units = _send_units(work, found, order)
+    num_units = _send_units(work, found, preferred) if work.bands is not None else 0
     return {"documents": len(rows), "source": source, "sentences": len(found.units.start), "units": num_units}
 
 
-class _Order(NamedTuple):
-    """By what documents are preferred, one row for each that stands."""
-
-    shard: Shard
-    rows: Int64s
-    preference: Int64s
-    ids: npt.NDArray[np.uint64]
-
-
-def _send_keys(work: SendWork, found: Texts, order: _Order) -> None:
+def _send_keys(work: SendWork, found: Texts) -> None:
     keys = passage_keys(found.units, work.stage.bounds)
     document = np.searchsorted(found.units.offsets, keys.first, "right") - 1
-    values: list[npt.NDArray[Any]] = [
-        keys.hashes,
-        order.shard.documents()[found.rows][document],
-        (keys.first - found.units.offsets[document]).astype(np.int32),
-        keys.length,
-        order.preference[document],
-        order.ids[document],
-    ]
-    _send(work.keys, order.shard.index, values, KEY_ROWS)
+    docs = work.standing.shard.documents()[found.rows][document]
+    place = (keys.first - found.units.offsets[document]).astype(np.int32)
+    send_rows(work.keys, work.standing.shard.index, [keys.hashes, docs, place, keys.length], KEY_ROWS)
 
 
 def _send_pieces(work: SendWork, found: Texts, source: int) -> None:
@@ -167,20 +163,16 @@ def _send_pieces(work: SendWork, found: Texts, source: int) -> None:
     candidates = pieces(found.text, found.units)
     document = np.searchsorted(found.units.offsets, candidates.unit, "right") - 1
     counts = count(candidates, document, source)
-    _send(work.pieces, shard, [counts.hashes, *(field.astype(np.int32) for field in counts[1:])], PIECE_ROWS)
+    send_rows(work.pieces, shard, [counts.hashes, *(field.astype(np.int32) for field in counts[1:])], PIECE_ROWS)
     at, document = candidates.at_edge, document[candidates.at_edge]
     base = found.text.offsets[document]
-    places: list[npt.NDArray[Any]] = [
-        candidates.hashes[at],
-        found.rows[document].astype(np.int32),
-        candidates.start[at] - base,
-        candidates.end[at] - base,
-    ]
-    _keep(edges_of(work.local, shard), places, EDGES)
+    row = found.rows[document].astype(np.int32)
+    work.local.keep("edges", [candidates.hashes[at], row, candidates.start[at] - base, candidates.end[at] - base], EDGES)
 
 
-def _send_units(work: SendWork, found: Texts, order: _Order) -> int:
+def _send_units(work: SendWork, found: Texts, preferred: Int64s) -> int:
     assert work.bands is not None
+    shard = work.standing.shard.index
     near = near_units(found.units, work.stage.single)
     document, start, end = found.places(near.first, near.last)
     text = stretches(found.text, start + found.text.offsets[document], end + found.text.offsets[document])
@@ -188,32 +180,16 @@ def _send_units(work: SendWork, found: Texts, order: _Order) -> int:
     signed = np.flatnonzero(has_shingles(lanes))
     document, keys = document[signed], band_keys(lanes[signed], work.stage.keys)
     number = np.repeat(np.arange(len(signed)), work.stage.keys)
-    values = [
-        keys.ravel(),
-        (order.shard.index << 32 | np.arange(len(signed)))[number],
-        order.preference[document][number],
-        near.contents[signed][number],
-    ]
-    _send(work.bands, order.shard.index, values, BAND_ROWS)
-    kept: list[npt.NDArray[Any]] = [
-        found.rows[document].astype(np.int32),
-        start[signed],
-        end[signed],
-        order.preference[document],
-        order.ids[document],
-    ]
-    _keep(units_of(work.local, order.shard.index), kept, UNITS)
+    references = doc_reference(shard, 0) + number
+    send_rows(work.bands, shard, [keys.ravel(), references, preferred[document][number], near.contents[signed][number]], BAND_ROWS)
+    work.local.keep("units", [found.rows[document].astype(np.int32), start[signed], end[signed]], UNITS)
     return len(signed)
 
 
-def _send(exchange: Exchange, shard: int, values: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> None:
+def send_rows(exchange: Exchange, shard: int, values: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> None:
     """Send rows to the partitions of their first column, which is a hash."""
     rows = pa.RecordBatch.from_arrays([pa.array(v) for v in values], schema=schema)
     exchange.send(shard, rows, values[0] % np.uint64(exchange.partitions))
-
-
-def _keep(uri: str, values: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> None:
-    arrow_files.write_batches(uri, schema, [pa.RecordBatch.from_arrays([pa.array(v) for v in values], schema=schema)])
 
 
 def stretches(text: TextBuffer, start: Int64s, end: Int64s) -> TextBuffer:

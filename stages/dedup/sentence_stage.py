@@ -54,8 +54,10 @@ class SentenceDedup(Stage):
     """Documents that have an opening or a line at their edge before it can be boilerplate."""
     min_source_share: Share = 0.2
     """Share of the documents of one source that have a short line at their edge before it is a header or footer."""
-    max_repeated_share: Share = 0.5
-    """A document with more of its characters in passages that others keep is rejected as `mostly_repeated`; 1 never rejects."""
+    max_repeated_share: Share = 0.8
+    """A document with more of its characters in passages that others keep is rejected as `mostly_repeated`; 1 never rejects.
+
+    From half of it on nothing is cut, so below this share the document is kept whole, with its `edit_share`."""
     exempt_domains: tuple[str, ...] = ()
     """Domains whose documents lose nothing; others still lose what these hold."""
 

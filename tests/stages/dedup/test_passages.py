@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dedup.passages import Bounds, passage_keys, repeats, runs
+from stages.dedup.passages import Bounds, Order, own_steps, passage_keys, repeats, runs, shared
 from stages.text.units import Floor, Units
 
 Place = tuple[int, int]
@@ -22,6 +22,7 @@ class Document:
     """What each sentence says; negative: protected."""
     preference: int = 0
     identifier: int = 0
+    own: int = 3
 
 
 def units_of(documents: list[Document], words: int = 10, heads: frozenset[int] = frozenset()) -> Units:
@@ -43,7 +44,9 @@ def removed(documents: list[Document], bounds: Bounds = ANY, words: int = 10, he
     document = np.searchsorted(units.offsets, keys.first, "right") - 1
     preference = np.array([d.preference for d in documents], np.int64)[document]
     identifiers = np.array([d.identifier for d in documents], np.uint64)[document]
-    found = repeats(keys.hashes, document, (keys.first - units.offsets[document]).astype(np.int32), preference, identifiers)
+    own = np.array([d.own for d in documents], np.int8)[document]
+    places = (keys.first - units.offsets[document]).astype(np.int32)
+    found = repeats(keys.hashes, Order(own, preference, identifiers, document, places))
     order = np.lexsort((keys.length[found.rows], keys.first[found.rows]))
     rows, owner = found.rows[order], document[found.owner[order]]
     stretches = runs(units, keys.first[rows], keys.length[rows], owner, bounds)
@@ -64,13 +67,14 @@ def reference(documents: list[Document], window: int) -> set[Place]:
                 occurrences.setdefault(passage, []).append((number, place))
     cut = set()
     for places in occurrences.values():
-        best = min(places, key=lambda p: (-documents[p[0]].preference, documents[p[0]].identifier, p))
+        best = min(places, key=lambda p: (-documents[p[0]].own, -documents[p[0]].preference, documents[p[0]].identifier, p))
         cut |= {(number, place + i) for number, place in places if (number, place) != best for i in range(window)}
     return cut
 
 
 documents_strategy = st.lists(
-    st.builds(Document, st.lists(st.integers(-1, 4), max_size=8).map(tuple), st.integers(-2, 2), st.integers(0, 3)), max_size=6
+    st.builds(Document, st.lists(st.integers(-1, 4), max_size=8).map(tuple), st.integers(-2, 2), st.integers(0, 3), st.integers(2, 3)),
+    max_size=6,
 )
 
 
@@ -86,7 +90,7 @@ def test_every_removed_sentence_stands_in_a_better_place(documents: list[Documen
     for (number, place), owner in cut.items():
         assert documents[number].sentences[place] in standing
         mine, theirs = documents[number], documents[owner]
-        assert (-theirs.preference, theirs.identifier, owner) <= (-mine.preference, mine.identifier, number)
+        assert (-theirs.own, -theirs.preference, theirs.identifier, owner) <= (-mine.own, -mine.preference, mine.identifier, number)
         assert documents[number].sentences[place] in theirs.sentences
 
 
@@ -95,18 +99,32 @@ def test_the_order_of_the_rows_changes_nothing(documents: list[Document], shuffl
     keys = passage_keys(units_of(documents), ANY)
     document = np.searchsorted(units_of(documents).offsets, keys.first, "right") - 1
     rows = [
-        (key, doc, place, documents[doc].preference, documents[doc].identifier)
+        (key, documents[doc].own, documents[doc].preference, documents[doc].identifier, doc, place)
         for key, doc, place in zip(keys.hashes.tolist(), document.tolist(), keys.first.tolist(), strict=True)
     ]
+    types = (np.uint64, np.int8, np.int64, np.uint64, np.int64, np.int32)
     answers = []
     for _ in range(2):
-        columns = list(zip(*rows, strict=True)) or [()] * 5
-        types = (np.uint64, np.int64, np.int32, np.int64, np.uint64)
-        found = repeats(*(np.array(c, t) for c, t in zip(columns, types, strict=True)))  # type: ignore[arg-type]
+        columns = list(zip(*rows, strict=True)) or [()] * 6
+        hashes, *order = (np.array(c, t) for c, t in zip(columns, types, strict=True))
+        found = repeats(hashes, Order(*order))
         answers.append({(rows[r], rows[o]) for r, o in zip(found.rows.tolist(), found.owner.tolist(), strict=True)})
         assert found.rows.tolist() == sorted(found.rows.tolist())
         shuffle.shuffle(rows)
     assert answers[0] == answers[1]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=20))
+def test_shared_keys_are_those_with_several_occurrences(rows: list[tuple[int, int]]) -> None:
+    found = shared(np.array([key for key, _ in rows], np.uint64), np.array([doc for _, doc in rows], np.int64))
+    holders = {key: [doc for other, doc in rows if other == key] for key, _ in rows}
+    wanted = [(row, len(set(holders[key])) > 1) for row, (key, _) in enumerate(rows) if len(holders[key]) > 1]
+    assert list(zip(found.rows.tolist(), found.elsewhere.tolist(), strict=True)) == wanted
+
+
+def test_the_more_original_document_comes_before_the_longer() -> None:
+    steps = own_steps(np.array([0.3, 0.8])).tolist()
+    assert set(removed([Document((1, 2), preference=9, own=steps[0]), Document((1, 2), preference=1, own=steps[1])])) == {(0, 0), (0, 1)}
 
 
 def test_the_better_document_keeps_the_passage_wherever_it_stands() -> None:
