@@ -45,7 +45,7 @@ def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet:
         record = claim(plan, overwrite, selected_from=identity([shard.uri for shard in found.shards], data["identity"]))
         runner = Runner(plan, InProcess(), Progress(quiet))
         write_found(plan, record, found)
-        return finish(runner, runner.select(found), record, prune=False)
+        return finish(runner, found, runner.select(found), record, prune=False)
 
 
 def _read(run_folder: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -20,6 +20,8 @@ class Found:
     contents: Exchange | None
     urls: Exchange | None
     overlaps: Exchange | None
+    counts: dict[str, int]
+    """`repeated_ids`, `candidate_pairs` (a pair that several partitions propose counts again) and `verified_pairs`."""
 
     @property
     def own(self) -> list[Shard]:
@@ -47,7 +49,7 @@ class Found:
             name: Exchange(storage.join(work, e["folder"]), e["senders"], e["partitions"]) if (e := data[name]) else None
             for name in _EXCHANGES
         }
-        return cls(shards, **exchanges)  # type: ignore[arg-type]
+        return cls(shards, **exchanges, counts=data["counts"])  # type: ignore[arg-type]
 
 
 def _below(folder: str, uri: str) -> str:

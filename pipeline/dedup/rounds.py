@@ -67,16 +67,23 @@ def find_duplicates(runner: Phases, shards: list[Shard], key: str, mean_bytes: f
     sends = {str(s.index): SendWork(s, ids, contents, urls, buckets) for s in shards}
     runner.phase("send", f"send-{identity([r.folder for r in rounds])}", send, sends)
     groups = (("repeated ids", ids, reduce_ids), ("exact copies", contents, reduce_groups), ("equal URLs", urls, reduce_groups))
+    counts = {"repeated_ids": 0, "candidate_pairs": 0, "verified_pairs": 0}
     for name, round_, function in groups:
         if round_:
             works = {str(p): ReduceWork(round_, p, len(shards), num_own(shards)) for p in range(round_.partitions)}
-            runner.phase(name, folder_of(round_), function, works)
-    overlaps = _compare(runner, shards, buckets, near, mean_bytes) if near and buckets else None
-    return Found(shards, ids, contents, urls, overlaps)
+            done = runner.phase(name, folder_of(round_), function, works)
+            counts["repeated_ids"] += sum(s.get("repeated_ids", 0) for s in done)
+    overlaps = None
+    if near and buckets:
+        overlaps, compared = _compare(runner, shards, buckets, near, mean_bytes)
+        counts |= compared
+    return Found(shards, ids, contents, urls, overlaps, counts)
 
 
-def _compare(runner: Phases, shards: list[Shard], buckets: Exchange, near: DocumentDedup, mean_bytes: float) -> Exchange:
-    """Candidate pairs and their overlaps."""
+def _compare(
+    runner: Phases, shards: list[Shard], buckets: Exchange, near: DocumentDedup, mean_bytes: float
+) -> tuple[Exchange, dict[str, int]]:
+    """Candidate pairs and their overlaps, and how many there are."""
     num_documents = sum(shard.num_rows for shard in shards)
     bands = {str(p): BandsWork(buckets, p, len(shards), near.bucket_limit, num_own(shards)) for p in range(buckets.partitions)}
     runner.phase("band buckets", folder_of(buckets), reduce_bands, bands)
@@ -87,8 +94,8 @@ def _compare(runner: Phases, shards: list[Shard], buckets: Exchange, near: Docum
     gathers = {f"send-{s.index}": GatherWork(s, buckets, components, overlaps, near.shingle) for s in shards}
     runner.phase("gather", folder_of(overlaps), gather, gathers)
     works = {str(p): VerifyWork(overlaps, p, len(shards)) for p in range(overlaps.partitions)}
-    runner.phase("verify", folder_of(overlaps), verify, works)
-    return overlaps
+    verified = runner.phase("verify", folder_of(overlaps), verify, works)
+    return overlaps, {"candidate_pairs": found["pairs"], "verified_pairs": sum(s["verified"] for s in verified)}
 
 
 def _components(

@@ -157,8 +157,9 @@ def test_an_earlier_run_stays_even_where_a_new_document_would_be_preferred(make_
     two = make_config({"b": [{"id": "long", "text": text}]}, "two", earlier=[load_run(one).output])
     assert book_of(two)["long"]["duplicate_of"] == "short"
     folder = str(Path(load_run(two).output).parent / "again")
-    select(load_run(two).output, folder, ["stages.document_dedup.similarity=0.99"], quiet=True)
+    summary = select(load_run(two).output, folder, ["stages.document_dedup.similarity=0.99"], quiet=True)
     assert ledger(folder)["long"]["fate"] == "kept"
+    assert summary["duplicates"]["verified_pairs"] == 1
 
 
 def test_a_document_that_the_earlier_run_rejected_keeps_nobody_out(make_config: Maker, tmp_path: Path) -> None:
