@@ -91,11 +91,9 @@ def truncate(source: Source, text: str, similarity: float, rng: random.Random) -
 
 
 def rewrite_script(source: Source, text: str, similarity: float, rng: random.Random) -> str:
-    """Some sentences in traditional characters instead of simplified ones, or the other way round; Chinese only."""
-    to_other = max((_converter("s2t"), _converter("t2s")), key=lambda c: sum(a != b for a, b in zip(text, c(text), strict=False)))
-    changed = len(_spoilt(text, to_other(text))) / max(1, len(text))
-    rate = min(1.0, (1 - share(similarity)) / max(changed, 1e-6))
-    return "".join(to_other(s) if rng.random() < rate else s for s in _SENTENCES.findall(text))
+    """All in traditional characters instead of simplified ones, by phrases, or the other way round; whatever the similarity wanted."""
+    ways = [_converter(name)(text) for name in ("s2t", "t2s")]
+    return max(ways, key=lambda other: sum(a != b for a, b in zip(text, other, strict=False)))
 
 
 def misread(source: Source, text: str, similarity: float, rng: random.Random) -> str:
@@ -142,11 +140,6 @@ def _misread(source: Source, token: str, rng: random.Random) -> str:
         return token.replace(*rng.choice(possible), 1)
     at = rng.randrange(len(token))
     return token[:at] + rng.choice(("", "□", "\n")) * (source.lang == "zh" or len(token) > 1) + token[at + 1 :]
-
-
-def _spoilt(before: str, after: str) -> set[int]:
-    """Which shingles a change of these characters spoils, by where they begin."""
-    return {i - back for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b for back in range(5)}
 
 
 @lru_cache

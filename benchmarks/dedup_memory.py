@@ -11,8 +11,8 @@ law; a tenth are pairs of exact copies; the rest is alone. So the largest compon
 Each run is a process of its own and goes from files to checked ledger through `pipeline.run` with the stages `exact_dedup` and
 `document_dedup`. `peak` is the largest resident set within a phase (VmHWM, reset before each); `own` leaves out mapped files, which the
 system drops when memory is short (RssAnon, sampled). Growth is told in CPU seconds, since other processes may share the machine. The
-benchmark fails if `own` exceeds `--memory`. Files go to `out/dedup_memory` and
-are removed; to need less disk, a round's messages are removed here as soon as no phase reads them (a run itself keeps them).
+benchmark fails if `own` exceeds `--memory`. Files go to `out/dedup_memory` and are removed; to need less disk, a round's messages are
+removed here as soon as no phase reads them (a run itself keeps them).
 """
 
 import argparse
@@ -173,7 +173,9 @@ def measure(num_documents: int, memory: str) -> dict[str, float]:
     print(f"\n{num_documents:,} documents ({summary['bytes']['raw'] / 1e6:,.0f} MB of text, {size / 1e6:,.0f} MB of Parquet), "
           f"memory_per_worker {memory}: {sum(seconds.values()):,.0f} s, {sum(cpu.values()):,.0f} s of CPU, "
           f"at most {most_disk / 1e9:.1f} GB of disk")  # fmt: skip
-    print(f"{summary['documents']}, { ({name: sizes[0] for name, sizes in summary['reasons'].items()}) }, {summary['duplicates']}")
+    print(f"{summary['documents']}, { ({name: sizes[0] for name, sizes in summary['reasons'].items()}) }")
+    print({name: number for name, number in summary["duplicates"].items() if isinstance(number, int)})
+    survivors(num_documents, folder / "out")
     print(f"{'phase':<16}{'units':>7}{'seconds':>9}{'CPU s':>8}{'CPU us/document':>17}{'peak MB':>9}{'own MB':>8}")
     for name, wall in seconds.items():
         resident, own = (value / 1e6 for value in took[name][1:])
@@ -187,6 +189,29 @@ def measure(num_documents: int, memory: str) -> dict[str, float]:
         sys.exit(f"{most:,} bytes of own memory are more than {limit:,}")
     shutil.rmtree(folder / "out")
     return cpu
+
+
+def survivors(num_documents: int, output: Path) -> None:
+    """Print how many documents of each kind are kept, and how many a comparison of all with all would keep."""
+    rng = np.random.default_rng(5)
+    base, tails = clusters(num_documents, rng)
+    order = rng.permutation(num_documents)
+    ledger = [pq.read_table(path, columns=["fate"])["fate"] for path in sorted((output / "ledger").glob("*.parquet"))]
+    kept = np.zeros(num_documents, np.bool_)
+    kept[order] = np.concatenate([np.asarray(pc.equal(fates, "kept")) for fates in ledger])
+    tenth = num_documents // 10
+    bounds = np.cumsum([0, tenth, num_documents // 50, num_documents // 4, tenth, num_documents])
+    kinds = ("one template", "templates of 10,000", "clusters", "pairs of copies", "alone")
+    for kind, start, end in zip(kinds, bounds, bounds[1:], strict=False):
+        part = slice(start, min(end, num_documents))
+        groups = tails[part, 0] if kind == "one template" else base[part]
+        names, group = np.unique(groups, return_inverse=True)
+        print(f"{kind:<20} {len(groups):>9,} documents in {len(names):>9,} groups of mutual duplicates: {kept[part].sum():>9,} kept")
+        if kind == "clusters":
+            sizes, stay = np.bincount(group), np.bincount(group, kept[part])
+            large = sizes > 64
+            print(f"{'  beyond 64':<20} {sizes[large].sum():>9,} documents in {large.sum():>9,} groups of mutual duplicates: "
+                  f"{int(stay[large].sum()):>9,} kept")  # fmt: skip
 
 
 class Disk:

@@ -3,7 +3,7 @@
     python benchmarks/dedup_planted.py --pairs 6000
 
 Passages of real documents (../shared/data; without it those of the bundled sample, which are few) that share less than a tenth of their
-shingles with all others. Half of them get a near-duplicate (`benchmarks/dedup_edits.py`), each kind of edit aimed at similarities spread
+shingles with all others. Half of them get a near-duplicate (`benchmarks/dedup_edits.py`), most kinds of edit aimed at similarities spread
 evenly over [.5, 1). All are shuffled over eight files and go through `pipeline.run` with the stages `normalize`, `exact_dedup` and
 `document_dedup`; the ledger says what became of them. The true similarity is that of plain Python shingles of the normalised texts
 (`benchmarks/dedup_reference.py`), and is compared with the one of the pipeline's own kernels.

@@ -1,6 +1,7 @@
 """What the measurements of document dedup are judged by: shingles in plain Python, the fates of a run, and closure as peers do it.
 
-Nothing here is used by the pipeline or uses its kernels: the shingles go by Unicode names and categories, tuples and sets.
+Nothing here is used by the pipeline or uses its kernels: the shingles go by Unicode names and categories, tuples and sets. Only the list of
+simplified characters is the pipeline's own.
 """
 
 import io
@@ -18,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from stages.text import fold
+
 DATA = Path("../shared/data")
 Shingles = set[tuple[str, ...]]
 
@@ -25,35 +28,50 @@ _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC",
 
 
 def shingles(text: str, size: int = 5) -> Shingles:
-    """Sets of `size` tokens in a row, as `stages.text.shingles` defines tokens."""
+    """Sets of `size` tokens in a row, as `stages.text.shingles` defines tokens on the view of `stages.text.fold`."""
     found: list[str] = []
     run = ""
-    for kind, folded in map(_read, text):
-        if kind == "letter":
-            run += folded
-        elif kind != "ignored":
-            if run:
-                found.append(run)
-                run = ""
-            if kind == "alone":
-                found.append(folded)
+    for character in text:
+        for kind, folded in _read(character):
+            if kind == "letter":
+                run += folded
+            elif kind != "ignored":
+                if run:
+                    found.append(run)
+                    run = ""
+                if kind == "alone":
+                    found.append(folded)
     if run:
         found.append(run)
     return set(zip(*(found[i:] for i in range(size)), strict=False))
 
 
 @cache
-def _read(character: str) -> tuple[str, str]:
-    forms = (unicodedata.normalize("NFKC", character), character)
-    folded = next((form for form in (forms[0].casefold(), forms[0], forms[1].casefold()) if len(form) == 1), character)
-    category = unicodedata.category(folded)
-    if category == "Cf" or "VARIATION SELECTOR" in unicodedata.name(folded, ""):
-        return "ignored", ""
+def _read(character: str) -> tuple[tuple[str, str], ...]:
+    """What a character is folded to, each with its class: compatibility form, case, Han simplified one by one."""
+    folded = character
+    for _ in range(3):
+        folded = unicodedata.normalize("NFKC", folded).casefold()
+    if len(folded) > 1 and folded[0] == " ":  # spacing marks stay
+        folded = character
+    return tuple((_class(c), c) for c in (_simplified().get(c, c) for c in folded))
+
+
+def _class(character: str) -> str:
+    category, name = unicodedata.category(character), unicodedata.name(character, "")
+    if category == "Cf" or "VARIATION SELECTOR" in name:
+        return "ignored"
     if category == "Co":
-        return "alone", folded
+        return "alone"
     if category[0] not in "LMN":
-        return "separator", ""
-    return ("alone" if unicodedata.name(folded, "").startswith(_UNSPACED) else "letter"), folded
+        return "separator"
+    return "alone" if name.startswith(_UNSPACED) else "letter"
+
+
+@cache
+def _simplified() -> dict[str, str]:
+    lines = Path(fold.__file__).with_name("simplified.txt").read_text("utf-8").splitlines()
+    return {pair[0]: pair[1] for line in lines if line[0] != "#" for pair in line.split()}
 
 
 def jaccard(left: Shingles, right: Shingles) -> float:
