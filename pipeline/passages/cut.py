@@ -2,23 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from pipeline import arrow_files, judge, storage
 from pipeline.exchange import Exchange, Int64s
 from pipeline.judge import Shard
-from pipeline.passages.repeats import REPEAT_ANSWERS
+from pipeline.passages.repeats import REPEAT_ANSWERS, Sentences
 from pipeline.passages.send import Local
 from stages.dedup.passages import runs
 from stages.dedup.sentence_stage import EDGE, NEAR_REPEATED, REPEATED, SentenceDedup
 from stages.text.buffers import text_buffer
-from stages.text.units import Units
+from stages.text.kernel import kernel
 
 _I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
 RULES = (REPEATED, NEAR_REPEATED, EDGE)
@@ -88,29 +87,11 @@ def _exact(work: CutWork) -> pa.Table:
     row, place, length, owner = (answers[name].to_numpy() for name in ("row", *REPEAT_ANSWERS.names[1:]))
     order = np.lexsort((length, place, row))
     row, place, length, owner = row[order], place[order], length[order], owner[order]
-    units = _kept_units(work.local.read("sentences"))
-    first = np.searchsorted(units.document, row) + place
-    repeated = runs(units.found, first, length, owner, work.stage.bounds)
-    start, end = units.found.start[repeated.first], units.found.end[repeated.last]
-    return _table(units.document[repeated.first], start, end, REPEATED, repeated.owner, np.ones(len(start)))
-
-
-class _Kept(NamedTuple):
-    """Sentences of which no more is known than `runs` and spans need; their places are those in their documents."""
-
-    found: Units
-    document: Int64s
-    """The row of each."""
-
-
-def _kept_units(sentences: pa.Table) -> _Kept:
-    row = sentences["row"].to_numpy().astype(np.int64)
-    offsets = np.append(np.searchsorted(row, np.unique(row)), len(row))
-    start, end, words, characters = (sentences[name].to_numpy() for name in ("start", "end", "words", "characters"))
-    no, nothing = np.zeros(len(row), np.bool_), np.zeros(len(row), np.int32)
-    heads = np.asarray(sentences["heads"])
-    found = Units(offsets, start, end, nothing.astype(np.uint64), words, characters, no, no, no, heads, nothing, nothing)
-    return _Kept(found, row)
+    kept = Sentences.read(work.local, row)
+    repeated = runs(kept.units, kept.units.offsets[kept.document] + place, length, owner, work.stage.bounds)
+    document = np.searchsorted(kept.units.offsets, repeated.first, "right") - 1
+    start, end = kept.units.start[repeated.first], kept.units.end[repeated.last]
+    return _table(kept.rows[document], start, end, REPEATED, repeated.owner, np.ones(len(start)))
 
 
 def _near(work: CutWork) -> pa.Table:
@@ -153,7 +134,7 @@ def _shares(shard: Shard, spans: pa.Table) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(rows, _I32), pa.array(share), pa.array(pairs[most, 1], _I64)], schema=SHARES)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(data, start, end, chars):  # type: ignore[no-untyped-def]
     """Characters of each stretch that no stretch before it has; ordered by start."""
     reach = np.int64(0)

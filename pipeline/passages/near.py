@@ -9,16 +9,15 @@ import pyarrow as pa
 
 from pipeline import arrow_files
 from pipeline.dedup.pairs import PAIR_ANSWERS, candidates_of
-from pipeline.exchange import Exchange, Int64s, spread
+from pipeline.exchange import Exchange, spread
 from pipeline.judge import Shard
 from pipeline.passages.send import BAND_ROWS, Local, stretches
 from stages.dedup.bands import candidate_pairs
+from stages.dedup.edit_similarity import edit_similarity
 from stages.dedup.near_passages import best_of, numbers
 from stages.dedup.passages import OWN_STEPS, Order
-from stages.dedup.verify import exact_jaccard
 from stages.schema import doc_reference
-from stages.text.buffers import TextBuffer, text_buffer
-from stages.text.shingles import shingle_sets
+from stages.text.buffers import text_buffer
 
 _I64 = pa.int64()
 TEXT_ROWS = pa.schema({"unit": _I64, "others": pa.large_list(_I64), "text": pa.large_binary()})
@@ -135,16 +134,11 @@ def compare(work: CompareWork) -> dict[str, Any]:
     facts = numbers(text)
     agree = facts[left] == facts[right]
     left, right = left[agree], right[agree]
-    similarity = edit_similarity(text, left, right)
+    similarity = edit_similarity(text, left, right, work.similarity)
     similar = similarity >= work.similarity
     columns = {"group": units[right][similar], "similarity": similarity[similar]}
     work.exchange.answer(work.partition, units[left][similar], columns, SIMILAR_ANSWERS, work.num_shards)
     return {"compared": len(left), "other_numbers": int((~agree).sum()), "similar": int(similar.sum())}
-
-
-def edit_similarity(text: TextBuffer, left: Int64s, right: Int64s) -> npt.NDArray[np.float64]:
-    """A lower bound of the edit similarity: the Jaccard similarity of pairs of tokens."""
-    return exact_jaccard(*shingle_sets(text, 2), left, right)
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,25 @@
 """Repeats and edges: which documents are original, who owns a passage, and which pieces are boilerplate."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import arrow_files
-from pipeline.exchange import Exchange
+from pipeline.exchange import Exchange, Int64s
 from pipeline.judge import Shard
-from pipeline.passages.send import DOCUMENTS, KEY_ROWS, PIECE_ROWS, Local, send_rows, texts
+from pipeline.passages.send import KEY_ROWS, PIECE_ROWS, Local, send_rows
 from stages.dedup.edges import Counts, boilerplate
 from stages.dedup.passages import Bounds, Order, own_steps, repeats, runs, shared
-from stages.stage import Stage
+from stages.text.units import Units
 
 _I8, _I32, _I64, _U64 = pa.int8(), pa.int32(), pa.int64(), pa.uint64()
 SHARED_ANSWERS = pa.schema({"doc": _I64, "place": _I32, "length": _I32, "key": _U64, "elsewhere": pa.bool_()})
 COPY_ROWS = pa.schema({"key": _U64, "doc": _I64, "place": _I32, "length": _I32, "own": _I8, "preference": _I64, "id": _U64})
 REPEAT_ANSWERS = pa.schema({"doc": _I64, "place": _I32, "length": _I32, "owner": _I64})
 EDGE_ANSWERS = pa.schema({"hash": _U64})
-SENTENCES = pa.schema({"row": _I32, "start": _I64, "end": _I64, "words": _I32, "characters": _I32, "heads": pa.bool_()})
-"""All sentences of the documents of a shard that share a passage."""
 ORIGINALS = pa.schema({"row": _I32, "own": _I8})
 """How original these documents are; all others are entirely so."""
 
@@ -45,12 +44,41 @@ def find_shared(work: SharedWork) -> dict[str, Any]:
     return {"keys": len(keys), "shared": len(at)}
 
 
+class Sentences(NamedTuple):
+    """Some documents of a shard as the first pass described them."""
+
+    rows: Int64s
+    document: Int64s
+    """Which of them each row that was asked for is."""
+    units: Units
+    """Of which no more is known than `runs` needs; their places are those in their documents."""
+    preference: Int64s
+    ids: npt.NDArray[np.uint64]
+    num_bytes: Int64s
+
+    @classmethod
+    def read(cls, local: Local, rows: Int64s) -> "Sentences":
+        """The documents of some rows, which may repeat."""
+        documents, sentences = local.read("documents"), local.read("sentences")
+        wanted, document = np.unique(rows, return_inverse=True)
+        at = np.searchsorted(documents["row"].to_numpy(), wanted)
+        ends = np.append(documents["first"].to_numpy(), sentences.num_rows)
+        counts = np.diff(ends)[at]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        taken = np.arange(offsets[-1]) + np.repeat(ends[at] - offsets[:-1], counts)
+        start, end, words, characters, heads = (column.to_numpy(zero_copy_only=False)[taken] for column in sentences.columns)
+        no, nothing = np.zeros(len(taken), np.bool_), np.zeros(len(taken), np.int32)
+        places = (start.astype(np.int64), end.astype(np.int64))
+        units = Units(offsets, *places, nothing.astype(np.uint64), words, characters, no, no, no, heads, nothing, nothing)
+        preference, ids, num_bytes = (documents[name].to_numpy()[at] for name in ("preference", "id", "num_bytes"))
+        return cls(wanted, document, units, preference, ids, num_bytes)
+
+
 @dataclass(frozen=True)
 class OriginalsWork:
     """A shard whose documents share passages."""
 
     shard: Shard
-    stages: tuple[Stage, ...]
     bounds: Bounds
     shared: Exchange
     copies: Exchange
@@ -63,25 +91,17 @@ def send_originals(work: OriginalsWork) -> dict[str, Any]:
     row, place, length, keys = (answers[name].to_numpy() for name in ("row", "place", "length", "key"))
     order = np.lexsort((length, place, row))
     row, place, length, keys, elsewhere = row[order], place[order], length[order], keys[order], np.asarray(answers["elsewhere"])[order]
-    rows, document = np.unique(row, return_inverse=True)
-    found = texts(work.shard, work.stages, rows)
-    units = found.units
-    number = np.repeat(np.arange(len(rows)), np.diff(units.offsets))
-    base = found.text.offsets[number]
-    values = [rows.astype(np.int32)[number], units.start - base, units.end - base, units.words, units.characters, units.heads]
-    work.local.keep("sentences", values, SENTENCES)
-
-    first = units.offsets[document] + place
-    held = runs(units, first[elsewhere], length[elsewhere], np.zeros(int(elsewhere.sum()), np.int64), work.bounds)
-    holder, start, end = found.places(held.first, held.last)
-    others = np.bincount(holder, end - start, len(rows))
-    own = own_steps(1 - others / np.maximum(found.text.lengths(), 1))
-    work.local.keep("originals", [rows.astype(np.int32), own], ORIGINALS)
-    documents = work.local.read("documents")
-    at = np.searchsorted(documents["row"].to_numpy(), row)
-    preferred = [documents[name].to_numpy()[at] for name in DOCUMENTS.names[1:]]
-    send_rows(work.copies, work.shard.index, [keys, work.shard.documents()[row], place, length, own[document], *preferred], COPY_ROWS)
-    return {"documents": len(rows)}
+    kept = Sentences.read(work.local, row)
+    first = kept.units.offsets[kept.document] + place
+    held = runs(kept.units, first[elsewhere], length[elsewhere], np.zeros(int(elsewhere.sum()), np.int64), work.bounds)
+    holder = np.searchsorted(kept.units.offsets, held.first, "right") - 1
+    others = np.bincount(holder, kept.units.end[held.last] - kept.units.start[held.first], len(kept.rows))
+    own = own_steps(1 - others / np.maximum(kept.num_bytes, 1))
+    work.local.keep("originals", [kept.rows.astype(np.int32), own], ORIGINALS)
+    docs = work.shard.documents()[row]
+    preferred = (kept.preference[kept.document], kept.ids[kept.document])
+    send_rows(work.copies, work.shard.index, [keys, docs, place, length, own[kept.document], *preferred], COPY_ROWS)
+    return {"documents": len(kept.rows)}
 
 
 @dataclass(frozen=True)

@@ -63,10 +63,7 @@ def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivo
 
     works: dict[str, Any] = {str(p): SharedWork(keys, p, len(shards)) for p in range(keys.partitions)}
     runner.phase("shared", folder_of(keys), find_shared, works)
-    works = {
-        f"send-{s.index}": OriginalsWork(s, plan.stages, stage.bounds, keys, copies, local)
-        for s, local in zip(shards, locals_, strict=True)
-    }
+    works = {f"send-{s.index}": OriginalsWork(s, stage.bounds, keys, copies, local) for s, local in zip(shards, locals_, strict=True)}
     runner.phase("originals", folder_of(copies), send_originals, works)
     works = {str(p): RepeatsWork(copies, p, len(shards)) for p in range(copies.partitions)}
     runner.phase("repeats", folder_of(copies), find_repeats, works)

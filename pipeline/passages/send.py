@@ -31,8 +31,10 @@ _I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
 KEY_ROWS = pa.schema({"key": _U64, "doc": _I64, "place": _I32, "length": _I32})
 PIECE_ROWS = pa.schema({"hash": _U64, "source": _I32, "openings": _I32, "documents": _I32, "at_edge": _I32, "occurrences": _I32})
 BAND_ROWS = pa.schema({"key": _U64, "unit": _I64, "preference": _I64, "content": _U64})
-DOCUMENTS = pa.schema({"row": _I32, "preference": _I64, "id": _U64})
-"""The documents of a shard that stand, and by what they are preferred; `id` is a hash."""
+DOCUMENTS = pa.schema({"row": _I32, "preference": _I64, "id": _U64, "first": _I32, "num_bytes": _I64})
+"""The documents of a shard that stand: by what they are preferred (`id` is a hash), their first sentence, their length."""
+SENTENCES = pa.schema({"start": _I32, "end": _I32, "words": _I32, "characters": _I32, "heads": pa.bool_()})
+"""Their sentences, by place in the document."""
 EDGES = pa.schema({"hash": _U64, "row": _I32, "start": _I64, "end": _I64})
 """Pieces at the edges of a shard's documents."""
 UNITS = pa.schema({"row": _I32, "start": _I64, "end": _I64})
@@ -107,7 +109,7 @@ class Local(NamedTuple):
     shard: int
 
     def uri(self, name: str) -> str:
-        """`documents`, `edges` and `units` of this module, `sentences` and `originals` of `pipeline.passages.repeats`."""
+        """`documents`, `sentences`, `edges` and `units` of this module, `originals` of `pipeline.passages.repeats`."""
         return storage.join(self.folder, f"{name}-{self.shard:06d}.arrow")
 
     def keep(self, name: str, values: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> None:
@@ -141,8 +143,13 @@ def send(work: SendWork) -> dict[str, Any]:
     ids = columns["id"].combine_chunks().take(pa.array(rows)).cast(pa.binary()).to_pylist()
     hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, ids), np.uint64, len(ids))
     preferred = preference(quality(columns), columns["num_chars"].to_numpy())[rows]
-    work.local.keep("documents", [rows.astype(np.int32), preferred, hashes], DOCUMENTS)
     found = texts(shard, work.standing.stages, rows)
+    units = found.units
+    first = units.offsets[:-1].astype(np.int32)
+    work.local.keep("documents", [rows.astype(np.int32), preferred, hashes, first, found.text.lengths()], DOCUMENTS)
+    base = np.repeat(found.text.offsets[:-1], np.diff(units.offsets))
+    places: list[npt.NDArray[Any]] = [(units.start - base).astype(np.int32), (units.end - base).astype(np.int32)]
+    work.local.keep("sentences", [*places, units.words, units.characters, units.heads], SENTENCES)
     _send_keys(work, found)
     source = columns["source"][0].as_py() if columns.num_rows else None
     _send_pieces(work, found, work.sources.index(source) if source is not None else 0)

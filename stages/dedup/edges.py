@@ -14,15 +14,16 @@ of poems, `This act shall expire after 225 days …` and reviews that say `好�
 All copies go: no document is the one that a dateline belongs to, so these cuts name no partner.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.text.buffers import TextBuffer
 from stages.text.characters import decode
 from stages.text.fold import token_classes
+from stages.text.kernel import kernel
 from stages.text.shingles import most_shingles
 from stages.text.units import Units, folded, num_characters
 
@@ -73,7 +74,7 @@ def pieces(text: TextBuffer, units: Units) -> Pieces:
     places, hashes, flags = np.empty((3, most), np.int64), np.empty(most, np.uint64), np.empty((2, most), np.bool_)
     scratch = np.empty(most_shingles(2 * MAX_BYTES), np.uint64)
     fields = (units.start, units.end, units.hashes, units.free, units.opens, units.closes, units.from_top, units.from_bottom)
-    found = _pieces(text.data, *fields, token_classes(), scratch, places, hashes, flags)
+    found = _pieces(text.data, *fields, token_classes(), _signs(), scratch, places, hashes, flags)
     return Pieces(hashes[:found], *places[:, :found], *flags[:, :found])
 
 
@@ -136,12 +137,23 @@ _COLONS = tuple(map(ord, ":："))
 _DASHES = tuple(map(ord, "-–—─"))
 _STOPS = tuple(map(ord, ".。！!…"))  # a question is a title
 _WHITE = (0x20, 0x09, 0xA0, 0x3000)
+
+
+@lru_cache(maxsize=1)
+def _signs() -> npt.NDArray[np.bool_]:
+    """For each byte, whether a character that it starts may be one of these signs, or has four bytes, (256,)."""
+    signs = np.zeros(256, np.bool_)
+    signs[[chr(code).encode()[0] for code in (*_CLOSERS, *_OPENERS, *_COLONS, *_DASHES, *_STOPS, 0x3000)]] = True
+    signs[0xF0:] = True
+    return signs
+
+
 _CLOSING_QUOTES = tuple(map(ord, "”’」』\"'"))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pieces(  # type: ignore[no-untyped-def]
-    data, starts, ends, units, free, opens, closes, from_top, from_bottom, classes, scratch, places, hashes, flags
+    data, starts, ends, units, free, opens, closes, from_top, from_bottom, classes, signs, scratch, places, hashes, flags
 ):
     found = 0
     for unit in range(len(starts)):
@@ -157,7 +169,7 @@ def _pieces(  # type: ignore[no-untyped-def]
         prose = _is_prose(data, start, end)
         at = start
         for _ in range(MAX_OPENINGS):
-            at = _opening(data, start, at, min(end, start + MAX_BYTES), end)
+            at = _opening(data, start, at, min(end, start + MAX_BYTES), end, signs)
             if at < 0 or at >= end:
                 break
             value, num_tokens = folded(data, start, at, classes, scratch)
@@ -175,7 +187,7 @@ def _pieces(  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_prose(data, start, end):  # type: ignore[no-untyped-def]
     """Whether the sentence ends like one, closers left out."""
     at = _before(data, start, end)
@@ -187,8 +199,8 @@ def _is_prose(data, start, end):  # type: ignore[no-untyped-def]
     return code in _STOPS
 
 
-@njit(cache=True, nogil=True)
-def _opening(data, start, at, limit, end):  # type: ignore[no-untyped-def]
+@kernel
+def _opening(data, start, at, limit, end, signs):  # type: ignore[no-untyped-def]
     """Behind the first place from `at` on where an opening may end, and behind the signs and spaces there; -1 if there is none.
 
     After a colon that stands in no number or address, after a dash between spaces or a double one, and after brackets that open the
@@ -199,6 +211,12 @@ def _opening(data, start, at, limit, end):  # type: ignore[no-untyped-def]
     before = np.int64(0)
     place = start
     while place < limit:
+        byte = data[place]
+        if not signs[byte]:  # Han and letters: nearly all there is
+            outside |= depth == 0 and byte > 0x20
+            before = np.int64(byte)
+            place += 1 if byte < 0xE0 else 3
+            continue
         code, width = decode(data, place, end)
         after = place + width
         stops = False
@@ -229,7 +247,7 @@ def _opening(data, start, at, limit, end):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _closing(data, start, end):  # type: ignore[no-untyped-def]
     """Where the bracket begins that the sentence ends with; `end` if it ends with none."""
     at = _before(data, start, end)
@@ -248,7 +266,7 @@ def _closing(data, start, end):  # type: ignore[no-untyped-def]
     return end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _before(data, start, at):  # type: ignore[no-untyped-def]
     """Where the character begins that ends at `at`, which is behind `start`."""
     at -= 1

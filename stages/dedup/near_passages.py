@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.dedup.passages import mixed
 from stages.text.buffers import TextBuffer
+from stages.text.kernel import kernel
 from stages.text.units import Floor, Units
 
 Int64s = npt.NDArray[np.int64]
@@ -65,7 +65,7 @@ def _sums(values: npt.NDArray[np.int32], bounds: Int64s) -> Int64s:
     return np.asarray(summed[bounds[1::2]] - summed[bounds[::2]])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _contents(hashes, first, last, contents):  # type: ignore[no-untyped-def]
     for number in range(len(first)):
         value = np.uint64(0)
@@ -95,7 +95,7 @@ def best_of(num_units: int, left: Int64s, right: Int64s, similarity: npt.NDArray
     return Kept(partner, closeness)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _decide(better, worse, similarity, partner, closeness):  # type: ignore[no-untyped-def]
     for edge in range(len(better)):  # by the worse end: what is better is decided already
         unit = worse[edge]
@@ -112,7 +112,7 @@ def numbers(text: TextBuffer) -> UInt64s:
     return hashes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _numbers(data, offsets, hashes):  # type: ignore[no-untyped-def]
     for number in range(len(hashes)):
         value = np.uint64(0)

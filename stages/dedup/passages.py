@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from stages.text.kernel import kernel
 from stages.text.units import Floor, Units
 
 Int64s = npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ def passage_keys(units: Units, bounds: Bounds) -> Keys:
     return Keys(hashes[:found], first[:found], length[:found])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _keys(offsets, units, free, long, window, hashes, first, length):  # type: ignore[no-untyped-def]
     found = 0
     for document in range(len(offsets) - 1):
@@ -83,7 +83,7 @@ def _keys(offsets, units, free, long, window, hashes, first, length):  # type: i
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mixed(value):  # type: ignore[no-untyped-def]
     """MurmurHash3's way to spread the bits of a hash."""
     value ^= value >> _32
@@ -213,7 +213,7 @@ def runs(units: Units, first: Int64s, length: npt.NDArray[np.int32], owner: Int6
     return Runs(at[starts], at[np.append(starts, len(at))[1:] - 1], by[at[starts]])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _attribute(first, length, owner, by):  # type: ignore[no-untyped-def]
     """The owner of each sentence: of the passage that begins with it if that is repeated, else of the last one that holds it."""
     for passage in range(len(first)):
@@ -221,7 +221,7 @@ def _attribute(first, length, owner, by):  # type: ignore[no-untyped-def]
             by[unit] = owner[passage]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _leave_headings(offsets, heading, by):  # type: ignore[no-untyped-def]
     for document in range(len(offsets) - 1):
         for unit in range(offsets[document + 1] - 2, offsets[document] - 1, -1):

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.text.blocks import NONE, STATUTE, block_kinds
 from stages.text.buffers import TextBuffer
 from stages.text.fold import token_classes
+from stages.text.kernel import kernel
 from stages.text.lines import lines
 from stages.text.sentences import sentences
 from stages.text.shingles import hash_document, most_shingles
@@ -30,7 +30,6 @@ HEADING_BYTES = 90
 
 _BASE = np.uint64(0x9FB21C651E98DF25)
 _32 = np.uint64(32)
-_kernel = njit(cache=True, nogil=True, _nrt=False)  # see `stages.text.sentences`
 
 
 class Units(NamedTuple):
@@ -105,7 +104,7 @@ def _in_statutes(marks: npt.NDArray[np.bool_], document: npt.NDArray[np.int64], 
     return np.asarray(statute[document])
 
 
-@_kernel
+@kernel
 def _describe(  # type: ignore[no-untyped-def]
     data, bounds, offsets, starts, ends, protected, first_line, num_lines, classes, scratch, places, hashes, tokens, flags, edges
 ):
@@ -143,7 +142,7 @@ def _describe(  # type: ignore[no-untyped-def]
             flags[0, unit] = count > 0
 
 
-@_kernel
+@kernel
 def _mark_enumerators(data, starts, ends, marks):  # type: ignore[no-untyped-def]
     """Lines of at most five letters or digits in brackets, or digits before a full stop: (a), (iv), 12."""
     for line in range(len(starts)):
@@ -158,7 +157,7 @@ def _mark_enumerators(data, starts, ends, marks):  # type: ignore[no-untyped-def
         marks[line] = inside < at == end - 1 and data[at] == (0x29 if bracketed else 0x2E)
 
 
-@_kernel
+@kernel
 def _heads(data, low, high, opens):  # type: ignore[no-untyped-def]
     last, second, third = data[high - 1], data[max(low, high - 2)], data[max(low, high - 3)]
     if last == 0x3A or (third == 0xEF and second == 0xBC and last == 0x9A):  # : ：
@@ -175,7 +174,7 @@ def _heads(data, low, high, opens):  # type: ignore[no-untyped-def]
     return not (full or wide or quote)
 
 
-@_kernel
+@kernel
 def folded(data, low, high, classes, scratch):  # type: ignore[no-untyped-def]
     """The hash and the number of the tokens of `data[low:high]`. `scratch` has room for `most_shingles`."""
     count = hash_document(data, low, high, 1, classes, scratch, 0)
@@ -186,7 +185,7 @@ def folded(data, low, high, classes, scratch):  # type: ignore[no-untyped-def]
     return value, count
 
 
-@_kernel
+@kernel
 def _stripped(data, low, high):  # type: ignore[no-untyped-def]
     """Where `data[low:high]` ends without ASCII white space, U+00A0 and U+3000."""
     while high > low:
@@ -202,7 +201,7 @@ def _stripped(data, low, high):  # type: ignore[no-untyped-def]
     return high
 
 
-@_kernel
+@kernel
 def num_characters(data, low, high):  # type: ignore[no-untyped-def]
     """Han, kana and hangul characters, told by their first bytes."""
     count = 0
