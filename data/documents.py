@@ -4,6 +4,7 @@ A recipe is a function of a workshop (texts and words of one language) and of it
 leaves the random choices of the others as they were. Its name is the label of the documents that it makes.
 """
 
+import csv
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from faults import (
 )
 from opencc import OpenCC
 from pages import page
-from texts import BLOCKS, Document, Text, Workshop, read_texts
+from texts import BLOCKS, FOLDER, Document, Text, Workshop, read_texts
 
 Recipe = Callable[[Workshop, random.Random], Iterator[Document]]
 
@@ -257,6 +258,43 @@ def letters(zh: Workshop, rng: random.Random) -> list[Document]:
     copies = [_copy(origin, edit_tokens(origin.body, 0.02, zh.tokens, rng), "tokens", 0.02) for origin in zh.origins.deal(4)]
     broken = Document("", "invalid_gb18030", label="unreadable", raw="来信".encode("gb18030") + b"\xff\xff")
     return [*written, *(replace(document, lang="zh") for document in copies), broken]
+
+
+def contaminated(zh: Workshop, en: Workshop) -> list[Document]:
+    """Pages that hold a question of an evaluation set: as it is, with its options in another order, in other marks or script, edited."""
+    documents = []
+    for shop, file, header in ((zh, "invented_zh/common_knowledge.csv", 1), (en, "invented_en/general_test.csv", 0)):
+        with (FOLDER / "evaluation" / file).open(encoding="utf-8", newline="") as rows:
+            questions = [row[header : header + 5] for row in csv.reader(rows)][header:]
+        pages = read_texts(BLOCKS / f"{shop.lang}_quizzes.txt", shop.lang)
+        for host, (edit, plant), (stem, *options) in zip(pages, _PLANTED[shop.lang].items(), questions, strict=False):
+            document = Document(host.body.format(question=plant(stem, options)), edit, label="contaminated", lang=shop.lang)
+            documents.append(document)
+    return documents
+
+
+def _asked(stem: str, options: list[str]) -> str:
+    return "\n".join([stem, *(f"{letter}. {option}" for letter, option in zip("ABCD", options, strict=True))])
+
+
+def _reordered(stem: str, options: list[str]) -> str:
+    return _asked(stem, [options[place] for place in (2, 0, 3, 1)])
+
+
+_PLANTED: dict[str, dict[str, Callable[[str, list[str]], str]]] = {
+    "zh": {
+        "verbatim": _asked,
+        "options_reordered": _reordered,
+        "traditional_script": lambda stem, options: OpenCC("s2t").convert(_asked(stem, options)),
+        "punctuation": lambda stem, options: _asked(stem, options).replace("，", " ").replace("\n", "；"),
+    },
+    "en": {
+        "verbatim": _asked,
+        "options_reordered": _reordered,
+        "words_changed": lambda stem, options: _asked(stem.replace("exactly ", "").replace("every day", "each day"), options),
+        "punctuation": lambda stem, options: _asked(stem, options).upper().replace(",", " -").replace("\n", " / "),
+    },
+}
 
 
 # what is wrong, the id if it can be read, the line; a blank line is no document

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import yaml
-from documents import WEB, article, code, dump, labelled, letters, mixed, traditional
+from documents import WEB, article, code, contaminated, dump, labelled, letters, mixed, traditional
 from files import SampleFile, content, encode, stable_uuid
 from texts import FOLDER, Document, Workshop
 
@@ -41,6 +41,7 @@ OTHER_FILES = (
     SampleFile("archive_big5.txt", "archive", "zh", {"documents": "block", "encoding": "big5"}),
     SampleFile("dump.jsonl", "web", "auto"),
     SampleFile("code.jsonl", "code", "auto"),
+    SampleFile("quizzes.jsonl", "web", "auto"),
 )
 
 
@@ -72,6 +73,7 @@ def all_documents() -> dict[str, list[Document]]:
     documents["archive_big5"] = [document for document in archive if _fits(document.text, "big5")][:10]
     documents["dump"] = dump(zh, en)
     documents["code"] = code()
+    documents["quizzes"] = contaminated(zh, en)
     for name in ("web_zh", "web_en", "crawl"):
         _random(name, "order").shuffle(documents[name])
     return documents

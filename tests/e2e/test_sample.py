@@ -104,6 +104,18 @@ def test_documents_to_keep_are_kept_in_both_languages(sample: str, labels: Label
         assert not lost
 
 
+def test_pages_with_a_question_of_an_evaluation_set_are_dropped_and_no_others(sample: str, labels: Labels) -> None:
+    book = ledger(sample)
+    planted = {label["id"]: label for label in labels if label["label"] == "contaminated"}
+    assert {name for name, row in book.items() if "contaminated" in row["reasons"]} == set(planted)
+    for name, label in planted.items():
+        assert book[name]["contaminated_by"] == f"invented_{label['lang']}"
+        assert book[name]["contamination_share"] >= 0.8
+    summary = json.loads((Path(sample) / "summary.json").read_text(encoding="utf-8"))["decontamination"]
+    assert {name: found["by_source"]["quizzes"]["questions"] for name, found in summary.items()} == {"invented_zh": 4, "invented_en": 4}
+    assert "临溪镇的石桥每年汛期都会被淹没" in summary["invented_zh"]["by_source"]["quizzes"]["examples"][0]["text"]
+
+
 def test_unreadable_rows_are_rejected_with_their_faults(sample: str, labels: Labels) -> None:
     book = ledger(sample)
     for label in labels:
