@@ -18,7 +18,7 @@ import numpy.typing as npt
 from stages.text.blocks import NONE, block_kinds
 from stages.text.buffers import TextBuffer
 from stages.text.lines import Lines, lines
-from stages.text.phrases import Phrases
+from stages.text.phrases import Phrases, PhraseSearch
 from stages.text.sentences import Sentences, sentences
 
 Mask = npt.NDArray[np.bool_]
@@ -37,7 +37,7 @@ class Proposal(NamedTuple):
 class Signals:
     """What rules look at: lines, blocks and sentences of a batch, each found once and only if asked for."""
 
-    def __init__(self, text: TextBuffer, boilerplate: Phrases, flagged: Phrases | None = None) -> None:
+    def __init__(self, text: TextBuffer, boilerplate: PhraseSearch, flagged: Phrases | None = None) -> None:
         self.text = text.read_only()
         self.boilerplate, self.flagged = boilerplate, flagged
 

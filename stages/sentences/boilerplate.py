@@ -12,14 +12,14 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from configs.loader import SettingError, find_file, load, read_yaml
 from stages.sentences import Mask, Proposal, Signals
 from stages.text.blocks import MENU_ITEM_BYTES
 from stages.text.characters import DIGIT, character_classes, class_of, decode
+from stages.text.kernel import eight_bytes, kernel
 from stages.text.lines import Lines
-from stages.text.phrases import Phrases, compile_phrases, stands_alone
+from stages.text.phrases import PhraseSearch, first_phrase, phrase_search, stands_alone
 
 MAX_BYTES = 240
 """Longer lines and sentences are no boilerplate: 80 Chinese characters, 240 English letters."""
@@ -49,7 +49,7 @@ class PhraseFile:
 
 
 @lru_cache(maxsize=4)
-def compile_files(files: Sequence[str]) -> Phrases:
+def compile_files(files: Sequence[str]) -> PhraseSearch:
     """The phrases of some files as one automaton; a phrase may be of several kinds."""
     kinds: dict[str, int] = {}
     for file in files:
@@ -57,7 +57,7 @@ def compile_files(files: Sequence[str]) -> Phrases:
         for kind, bit in KINDS.items():
             for phrase in getattr(lists, kind):
                 kinds[phrase.lower()] = kinds.get(phrase.lower(), 0) | bit
-    return compile_phrases(kinds)
+    return phrase_search(kinds)
 
 
 def propose(signals: Signals) -> Proposal:
@@ -88,7 +88,7 @@ def _in_menu(signals: Signals, short: npt.NDArray[np.int64], found: "_Found") ->
     return mask
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mark_menus(item, known, document, inside):  # type: ignore[no-untyped-def]
     first = 0
     while first < len(item):
@@ -139,7 +139,9 @@ class _Found:
 
     def __init__(self, signals: Signals, start: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> None:
         counts = np.zeros((6, len(start)), np.int32)
-        _search(signals.text.data, start, end, character_classes(), *signals.boilerplate, counts)
+        data, searched = signals.text.data, signals.boilerplate
+        tables = character_classes(), *searched.phrases, *searched.openings
+        _search(data, eight_bytes(data), start, end, *tables, np.zeros(MAX_BYTES, np.bool_), counts)
         self.kinds, self.num_menu, self.covered, self.letters, self.separators, self.digits = counts
         self.size = end - start
 
@@ -169,32 +171,23 @@ _TERMINALS = [ord(character) for character in ".!?。！？；"]
 _SEPARATORS = tuple(ord(character) for character in "|｜·•>›»/«‹&")
 
 
-@njit(cache=True, nogil=True)
-def _search(data, starts, ends, classes, moves, found, shorter, ends_phrase, kind, length, counts):  # type: ignore[no-untyped-def]
-    covered = np.zeros(MAX_BYTES, np.bool_)
+@kernel
+def _search(  # type: ignore[no-untyped-def]
+    data, chunks, starts, ends, classes, moves, found, shorter, ends_phrase, kind, length, first_bytes, depth, covered, counts
+):
     for unit in range(len(starts)):
         start = starts[unit]
         end = min(ends[unit], start + MAX_BYTES)
-        state = 0
-        hit = False
-        for at in range(start, end):  # most lines hold no phrase: first a tight loop
-            state = moves[state, data[at]]
-            hit |= ends_phrase[state]
-        if not hit:
+        at = first_phrase(data, chunks, start, end, len(data), first_bytes, depth, moves, ends_phrase)
+        if at < 0:
             continue
-        opening = np.int64(-1)  # where the first letter or digit stands
-        covered[:] = False
+        covered[: end - start] = False
         state = 0
-        at = start
         while at < end:
-            code, width = decode(data, at, end)
-            character = class_of(code, classes)
-            if opening < 0 and character <= DIGIT:
-                opening = at
-            counts[4, unit] += character > DIGIT and code in _SEPARATORS
-            for _ in range(width):
-                state = moves[state, data[at]]
-                at += 1
+            state = moves[state, data[at]]
+            at += 1
+            if not ends_phrase[state]:
+                continue
             here = state if found[state] >= 0 else shorter[state]
             while here > 0:
                 phrase = found[here]
@@ -203,13 +196,16 @@ def _search(data, starts, ends, classes, moves, found, shorter, ends_phrase, kin
                 kinds = kind[phrase]
                 if kinds & (_WHOLE | _MENU) and not stands_alone(data, begin, at, start, end, classes):
                     kinds &= _ANYWHERE | _OPENING
-                if kinds & _OPENING and not (opening < 0 or begin <= opening):
+                if kinds & _OPENING and not _opens(data, start, begin, classes):
                     kinds &= ~_OPENING
                 if kinds == 0:
                     continue
                 counts[0, unit] |= kinds
                 counts[1, unit] += kinds & _MENU > 0 and not covered[begin - start]
                 covered[begin - start : at - start] = True
+        if counts[0, unit] == 0:
+            continue
+        all_counts = counts[0, unit] & (_ANYWHERE | _OPENING) > 0 or counts[1, unit] > 1
         at = start
         while at < end:
             code, width = decode(data, at, end)
@@ -217,5 +213,20 @@ def _search(data, starts, ends, classes, moves, found, shorter, ends_phrase, kin
             if character < DIGIT:
                 counts[3, unit] += 1
                 counts[2, unit] += covered[at - start]
+                if not all_counts and not covered[at - start]:
+                    break  # what is all that matters of a phrase that should fill its line
+            counts[4, unit] += character > DIGIT and code in _SEPARATORS
             counts[5, unit] += character == DIGIT
             at += width
+
+
+@kernel
+def _opens(data, start, begin, classes):  # type: ignore[no-untyped-def]
+    """Whether no letter or digit stands in `data[start:begin]`."""
+    at = start
+    while at < begin:
+        code, width = decode(data, at, begin)
+        if class_of(code, classes) <= DIGIT:
+            return False
+        at += width
+    return True

@@ -5,10 +5,10 @@ which dropped whole pages; here the sentence goes, and the policy on shares deci
 """
 
 import numpy as np
-from numba import njit
 
 from stages.sentences import Proposal, Signals
 from stages.text.characters import HAN, character_classes, class_of, decode
+from stages.text.kernel import kernel
 from stages.text.phrases import stands_alone
 
 
@@ -28,7 +28,7 @@ def propose(signals: Signals) -> Proposal:
     return Proposal(bounds[rows], np.minimum(bounds[rows + 1], np.maximum(line.end[last], bounds[rows])))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _search(data, bounds, classes, moves, found, shorter, ends_phrase, kind, length, hit):  # type: ignore[no-untyped-def]
     for sentence in range(len(bounds) - 1):
         low, high = bounds[sentence], bounds[sentence + 1]

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from configs.loader import Share, find_file
 from stages.batch import Batch
@@ -18,6 +17,7 @@ from stages.edits import DROP_SHARE, SPANS, spans_column
 from stages.sentences import Signals, rules
 from stages.sentences.boilerplate import compile_files
 from stages.stage import Stage
+from stages.text.kernel import kernel
 from stages.text.phrases import Phrases, compile_phrases
 
 Offsets = npt.NDArray[np.int64]
@@ -87,7 +87,7 @@ class Sentences(Stage):
         """The rules and the number of phrases."""
         flagged = _flagged(self.flagged_words)
         words = f"{len(flagged.kind)} words of {self.flagged_words}" if flagged else "off"
-        return (f"{len(compile_files(self.phrases).kind)} phrases; flagged: {words}; rules: {', '.join(rules())}",)
+        return (f"{len(compile_files(self.phrases).phrases.kind)} phrases; flagged: {words}; rules: {', '.join(rules())}",)
 
 
 def _flagged(path: str | None) -> Phrases | None:
@@ -119,7 +119,7 @@ def _proposals(signals: Signals) -> tuple[list[str], Offsets, Offsets, npt.NDArr
     return names, start, end, rule
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _withdraw_parts(data, start, end, bounds, keep):  # type: ignore[no-untyped-def]
     """Clear `keep` for spans that touch a sentence which the union of all spans does not cover but for ASCII white space."""
     first = 0  # the first span that may reach into a sentence
@@ -146,7 +146,7 @@ def _withdraw_parts(data, start, end, bounds, keep):  # type: ignore[no-untyped-
             sentence += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sentence_at(bounds, at):  # type: ignore[no-untyped-def]
     low, high = 0, len(bounds) - 1
     while high - low > 1:
@@ -158,7 +158,7 @@ def _sentence_at(bounds, at):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_union(data, start, end, document, covered):  # type: ignore[no-untyped-def]
     """Characters in the union of the spans of each document; spans are ordered by start."""
     reach = np.int64(-1)

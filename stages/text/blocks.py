@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.text.buffers import TextBuffer
 from stages.text.characters import decode
+from stages.text.kernel import kernel
 from stages.text.lines import Lines
 
 Mask = npt.NDArray[np.bool_]
@@ -171,18 +171,18 @@ def _role_table() -> npt.NDArray[np.uint8]:
 _ARTICLE = tuple(word.encode() for word in ("section ", "sec. ", "sec ", "article ", "art. ", "clause ", "§"))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _marks(data, starts, ends, table, marks):  # type: ignore[no-untyped-def]
     for line in range(len(starts)):
         marks[line] = _mark(data, starts[line], ends[line], table)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _role(code, table):  # type: ignore[no-untyped-def]
     return table[code] if 0 <= code < len(table) else np.uint8(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mark(data, start, end, table):  # type: ignore[no-untyped-def]
     code, width = decode(data, start, end)
     after = start + width
@@ -215,7 +215,7 @@ def _mark(data, start, end, table):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _begins_with(data, start, end, word):  # type: ignore[no-untyped-def]
     """Whether a stretch begins with a word, in any case, and goes on."""
     if end - start <= len(word):
@@ -227,7 +227,7 @@ def _begins_with(data, start, end, word):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _number(data, at, end, table):  # type: ignore[no-untyped-def]
     """Behind the numeral of at most six characters that begins at `at`; `at` itself if there is none."""
     for _ in range(6):

@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.text.buffers import TextBuffer, read_only
+from stages.text.kernel import kernel
 from stages.text.profile import Profile
 
 MIN_PUNCTUATION_SHARE = 0.04
@@ -96,7 +96,7 @@ def _tables() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_], npt.NDArra
     return read_only(keywords), read_only(in_word), read_only(operators)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _shares(data, offsets, looked_at, keywords, in_word, operators, shares):  # type: ignore[no-untyped-def]
     for document in range(len(offsets) - 1):
         if not looked_at[document]:
@@ -131,7 +131,7 @@ def _shares(data, offsets, looked_at, keywords, in_word, operators, shares):  # 
         shares[1, document] = math / max(total, 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_alone(data, at, end, fence):  # type: ignore[no-untyped-def]
     """Whether a fence does not close on its own line."""
     while at < end and data[at] == fence:
@@ -143,7 +143,7 @@ def _is_alone(data, at, end, fence):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _skip_line(data, at, end):  # type: ignore[no-untyped-def]
     """Visible characters up to the end of the line, and the place behind it."""
     chars = 0
@@ -153,13 +153,13 @@ def _skip_line(data, at, end):  # type: ignore[no-untyped-def]
     return chars, at + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_visible(byte):  # type: ignore[no-untyped-def]
     """Whether a byte begins a character other than ASCII white space."""
     return byte & 0xC0 != 0x80 and byte != _SPACE and not _TAB <= byte <= _RETURN
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scan_line(data, at, end, keywords, in_word, operators):  # type: ignore[no-untyped-def]
     """Visible characters, those in formulas, signs of code, and the place behind the line."""
     chars, math, brackets = 0, 0, 0
@@ -216,7 +216,7 @@ def _scan_line(data, at, end, keywords, in_word, operators):  # type: ignore[no-
     return chars + math, math, signs, at + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _skip_url(data, at, end):  # type: ignore[no-untyped-def]
     """Visible characters of the rest of a URL, and the place behind it."""
     first = at
@@ -225,7 +225,7 @@ def _skip_url(data, at, end):  # type: ignore[no-untyped-def]
     return at - first, at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_key(data, at, end, in_word):  # type: ignore[no-untyped-def]
     """Whether a line is a key in lower case and a colon, perhaps behind `- `."""
     if at + 1 < end and data[at] == 0x2D and data[at + 1] == _SPACE:
@@ -237,7 +237,7 @@ def _is_key(data, at, end, in_word):  # type: ignore[no-untyped-def]
     return at < end and data[at] == 0x3A and (at + 1 >= end or data[at + 1] == _NEWLINE)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _starts_with_keyword(data, at, end, keywords, in_word):  # type: ignore[no-untyped-def]
     packed = np.uint64(0)
     if at < end and data[at] == 0x23:  # #include
@@ -255,7 +255,7 @@ def _starts_with_keyword(data, at, end, keywords, in_word):  # type: ignore[no-u
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _formula_end(data, at, end):  # type: ignore[no-untyped-def]
     """The place behind the formula that starts at `at`; `at` if none does."""
     opening = _read(data, at, end, 2)
@@ -282,12 +282,12 @@ def _formula_end(data, at, end):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_ink(byte):  # type: ignore[no-untyped-def]
     return byte != _SPACE and not _TAB <= byte <= _RETURN
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _behind(data, at, limit, closing):  # type: ignore[no-untyped-def]
     for place in range(at + 2, limit - 1):
         if _read(data, place, limit, 2) == closing:
@@ -295,7 +295,7 @@ def _behind(data, at, limit, closing):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _behind_environment(data, at, limit):  # type: ignore[no-untyped-def]
     for place in range(at + 11, limit):
         if data[place] == 0x5C and _read(data, place, limit, 5) == _END:
@@ -306,7 +306,7 @@ def _behind_environment(data, at, limit):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _read(data, at, end, num_bytes):  # type: ignore[no-untyped-def]
     """Bytes as one number, first byte highest; 0 if they are cut off."""
     if at + num_bytes > end:

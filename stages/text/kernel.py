@@ -45,10 +45,16 @@ def digits_of(chunk):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def equal_bytes(chunk, wanted):  # type: ignore[no-untyped-def]
+    """The highest bit of each byte that is the same in `wanted`."""
+    other = chunk ^ wanted
+    return ~((other & np.uint64(0x7F7F7F7F7F7F7F7F)) + np.uint64(0x7F7F7F7F7F7F7F7F) | other) & HIGHS
+
+
+@kernel
 def line_ends(chunk):  # type: ignore[no-untyped-def]
     r"""The highest bit of each byte that is `\n`."""
-    other = chunk ^ np.uint64(0x0A0A0A0A0A0A0A0A)
-    return ~((other & np.uint64(0x7F7F7F7F7F7F7F7F)) + np.uint64(0x7F7F7F7F7F7F7F7F) | other) & HIGHS
+    return equal_bytes(chunk, np.uint64(0x0A0A0A0A0A0A0A0A))
 
 
 @kernel

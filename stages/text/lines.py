@@ -9,10 +9,34 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.text.buffers import TextBuffer
-from stages.text.characters import ASCII_PUNCTUATION, DIGIT, EMOJI, HAN, LATIN, SPACE, character_classes, class_of, decode
+from stages.text.characters import (
+    ASCII_PUNCTUATION,
+    DIGIT,
+    EMOJI,
+    HAN,
+    HAN_END,
+    HAN_FIRST,
+    SPACE,
+    character_classes,
+    class_of,
+    decode,
+    decode_last,
+)
+from stages.text.kernel import (
+    HIGHS,
+    alphanumeric,
+    count_marks,
+    digits_of,
+    eight_bytes,
+    equal_bytes,
+    kernel,
+    last_bytes,
+    leading,
+    line_ends,
+    three_bytes,
+)
 
 SHORT_BYTES = 600
 """Longer lines have no counts: 200 Chinese characters, 600 English letters."""
@@ -75,50 +99,59 @@ def lines(text: TextBuffer) -> Lines:
     num_lines = int(np.count_nonzero(inside == 10)) + len(text)
     offsets = np.empty((4, num_lines), np.int64)
     features = np.zeros((13, num_lines), np.int32)
-    _scan(text.data, text.offsets, character_classes(), _ROLES, offsets, features)
+    _scan(text.data, eight_bytes(text.data), text.offsets, character_classes(), _ROLES, offsets, features)
     return Lines(*offsets, *features)
 
 
+_0, _1 = np.uint64(0), np.uint64(1)
+_BLANKS = np.uint64(0x2020202020202020)
 _PIPE, _SIGN, _OTHER = 1, 2, 3
 _ROLES = np.array(
     [_PIPE if c == "|" else _SIGN if c in "{}();=<>" else _OTHER if c in "&/." else 0 for c in map(chr, range(128))], np.uint8
 )  # of ASCII punctuation
 
 
-@njit(cache=True, nogil=True)
-def _scan(data, offsets, classes, roles, places, features):  # type: ignore[no-untyped-def]
+@kernel
+def _scan(data, chunks, offsets, classes, roles, places, features):  # type: ignore[no-untyped-def]
     line = 0
     for document in range(len(offsets) - 1):
         begin = offsets[document]
-        stop = offsets[document + 1]
+        end = offsets[document + 1]
         at = begin
         while True:
-            if at == stop or data[at] == 10:
-                start, end = _describe(data, begin, at, classes, roles, features, line)
-                places[0, line] = document
-                places[1, line] = begin
-                places[2, line] = start
-                places[3, line] = end
-                line += 1
-                begin = at + 1
-                if at == stop:
+            while at + 8 <= end:
+                num_bytes = leading(line_ends(chunks[at]))
+                at += num_bytes
+                if num_bytes < 8:
                     break
-            at += 1
+            while at < end and data[at] != 10:
+                at += 1
+            start, stop = _describe(data, chunks, begin, at, end, classes, roles, features, line)
+            places[0, line] = document
+            places[1, line] = begin
+            places[2, line] = start
+            places[3, line] = stop
+            line += 1
+            begin = at + 1
+            if at == end:
+                break
+            at = begin
 
 
-@njit(cache=True, nogil=True)
-def _describe(data, begin, stop, classes, roles, features, line):  # type: ignore[no-untyped-def]
+@kernel
+def _describe(data, chunks, begin, newline, limit, classes, roles, features, line):  # type: ignore[no-untyped-def]
+    """What stands in a line: from where to where. `limit`: the end of the document."""
     start = begin
     indent = 0
-    while start < stop:
-        code, width = decode(data, start, stop)
+    while start < newline:
+        code, width = decode(data, start, newline)
         if class_of(code, classes) != SPACE:
             break
         indent += 4 if code == 9 else 1 if code == 32 else 0
         start += width
-    end = stop
+    end = newline
     while end > start:
-        code, width = _before(data, start, end)
+        code, width = decode_last(data, start, end)
         if class_of(code, classes) != SPACE:
             break
         end -= width
@@ -126,46 +159,63 @@ def _describe(data, begin, stop, classes, roles, features, line):  # type: ignor
         return start, end
     features[_INDENT, line] = indent
     features[_FIRST, line], _ = decode(data, start, end)
-    last, width = _before(data, start, end)
+    last, width = decode_last(data, start, end)
     features[_LAST, line] = last
     if end - width > start:
-        features[_SECOND_LAST, line], _ = _before(data, start, end - width)
+        features[_SECOND_LAST, line], _ = decode_last(data, start, end - width)
     if end - start > SHORT_BYTES:
         return start, end
     spaces, chars, han, letters, digits, symbols, pipes, tabs, signs, flags = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
     at = start
     while at < end:
-        byte = data[at]
-        chars += 1
-        if byte < 0x80:
-            kind = np.int64(classes[byte])
-            if kind == LATIN:
-                letters += 1
-            elif kind == SPACE:
-                spaces += 1
-                tabs += byte == 9
-            elif kind == DIGIT:
-                digits += 1
-            elif kind == ASCII_PUNCTUATION:
-                symbols += 1
-                role = roles[byte]
-                pipes += role == _PIPE
-                signs += role == _SIGN
-                if role >= _SIGN:
-                    before = data[at - 1] if at > start else 0
-                    if byte in (0x3C, 0x26) or (byte == before and byte in (0x7B, 0x7D)):
-                        flags |= HAS_MARKUP
-                    elif (byte == 0x2F and before == 0x3A) or (byte == 0x2E and before == 0x77):
-                        flags |= HAS_URL
-            at += 1
+        chunk = chunks[at] if at + 8 <= limit else last_bytes(data, at, limit)
+        code = three_bytes(chunk)
+        if HAN_FIRST <= code < HAN_END:
+            run_from = at
+            while HAN_FIRST <= code < HAN_END:
+                at += 3
+                code = three_bytes(chunks[at]) if at + 8 <= limit else np.int64(-1)
+            run = (at - run_from) // 3
+            han += run
+            letters += run
+            chars += run
             continue
-        if 0xE5 <= byte <= 0xE9 and at + 2 < end and data[at + 1] & data[at + 2] & 0xC0 == 0x80:  # U+5000 to U+9FFF
-            han += 1
-            letters += 1
-            at += 3
+        num_ascii = min(leading(chunk & HIGHS), end - at)
+        if num_ascii > 0:
+            inside = HIGHS if num_ascii == 8 else HIGHS & (_1 << np.uint64(8 * num_ascii)) - _1
+            digit = digits_of(chunk) & inside
+            letter = alphanumeric(chunk) & inside & ~digit
+            space = equal_bytes(chunk, _BLANKS) & inside
+            num_digits, num_letters, num_spaces = count_marks(digit), count_marks(letter), count_marks(space)
+            digits += num_digits
+            letters += num_letters
+            spaces += num_spaces
+            others = inside & ~digit & ~letter & ~space
+            while others != _0:
+                place = at + leading(others)
+                others &= others - _1
+                byte = data[place]
+                kind = classes[byte]
+                if kind == SPACE:
+                    spaces += 1
+                    tabs += byte == 9
+                elif kind == ASCII_PUNCTUATION:
+                    symbols += 1
+                    role = roles[byte]
+                    pipes += role == _PIPE
+                    signs += role == _SIGN
+                    if role >= _SIGN:
+                        before = data[place - 1] if place > start else 0
+                        if byte in (0x3C, 0x26) or (byte == before and byte in (0x7B, 0x7D)):
+                            flags |= HAS_MARKUP
+                        elif (byte == 0x2F and before == 0x3A) or (byte == 0x2E and before == 0x77):
+                            flags |= HAS_URL
+            chars += num_ascii
+            at += num_ascii
             continue
         code, width = decode(data, at, end)
         kind = class_of(code, classes)
+        chars += 1
         if kind < DIGIT:
             letters += 1
             han += kind == HAN
@@ -186,15 +236,3 @@ def _describe(data, begin, stop, classes, roles, features, line):  # type: ignor
     features[_SIGNS, line] = signs
     features[_FLAGS, line] = flags
     return start, end
-
-
-@njit(cache=True, nogil=True)
-def _before(data, start, end):  # type: ignore[no-untyped-def]
-    """The character that ends at `end`, and its bytes."""
-    at = end - 1
-    while at > start and end - at < 4 and data[at] & 0xC0 == 0x80:
-        at -= 1
-    code, width = decode(data, at, end)
-    if at + width != end:
-        return np.int64(-1), 1
-    return code, width

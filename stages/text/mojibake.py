@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.text.buffers import TextBuffer
 from stages.text.characters import HAN_END, HAN_FIRST, decode
+from stages.text.kernel import kernel
 
 _TABLE_END = 0x10000
 _UPPER, _MAC, _LEAD_GBK, _FILL, _RARE = 1, 2, 4, 8, 16  # why a character is looked at
@@ -91,7 +91,7 @@ def _read(data: bytes, codec: str) -> str:
     return data.decode(codec, "ignore")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(data, offsets, why, windows, mac, gbk, counts):  # type: ignore[no-untyped-def]
     for document in range(len(offsets) - 1):
         end = offsets[document + 1]
@@ -126,7 +126,7 @@ def _count(data, offsets, why, windows, mac, gbk, counts):  # type: ignore[no-un
         counts[1, document] = rare
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sign(data, at, end, reason, windows, mac, gbk):  # type: ignore[no-untyped-def]
     """Characters of the sign that starts at `at`, 0 if none does, and the place behind it."""
     if reason & _UPPER:
@@ -160,7 +160,7 @@ def _sign(data, at, end, reason, windows, mac, gbk):  # type: ignore[no-untyped-
     return 0, at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _half(data, at, end, windows):  # type: ignore[no-untyped-def]
     """A run from the upper half, long enough and with letters."""
     chars = 0
@@ -174,7 +174,7 @@ def _half(data, at, end, windows):  # type: ignore[no-untyped-def]
     return (chars, at) if chars >= MIN_HALF_RUN and letters >= 2 else (0, at)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sequence(data, at, end, table, first):  # type: ignore[no-untyped-def]
     """Characters that are the bytes of one UTF-8 sequence whose first byte is at least `first`."""
     code, width = _next(data, at, end)
@@ -191,7 +191,7 @@ def _sequence(data, at, end, table, first):  # type: ignore[no-untyped-def]
     return needed, at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _gbk_run(data, at, end, gbk):  # type: ignore[no-untyped-def]
     """Characters in threes whose six GBK bytes are two UTF-8 sequences of three, and the place behind them."""
     chars = 0
@@ -205,7 +205,7 @@ def _gbk_run(data, at, end, gbk):  # type: ignore[no-untyped-def]
         at += first_width + second_width + third_width
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_lost(data, at, end):  # type: ignore[no-untyped-def]
     """Whether 锟斤拷 starts at `at`."""
     for wanted in _LOST:
@@ -216,7 +216,7 @@ def _is_lost(data, at, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _next(data, at, end):  # type: ignore[no-untyped-def]
     """The character at `at`, 0 at the end, for invalid bytes and beyond the tables."""
     if at >= end:

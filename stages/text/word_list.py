@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.text.buffers import TextBuffer, read_only
+from stages.text.kernel import HIGHS, alphanumeric, eight_bytes, kernel, leading
 
 _FOLDED = np.array([byte | 0x20 if 0x41 <= byte <= 0x5A else byte for byte in range(256)], np.uint8)
 _IN_WORD = np.array([byte < 0x80 and chr(byte).isalnum() for byte in range(256)], np.bool_)
@@ -81,12 +81,12 @@ def listed_words(text: TextBuffer, searched: WordList, max_bytes: int = 1 << 62)
     """
     text = text.read_only()
     counts = np.zeros((2, len(text)), np.int64)
-    _count(text.data, text.offsets, max_bytes, *searched, _IN_WORD, counts)
+    _count(text.data, eight_bytes(text.data), text.offsets, max_bytes, *searched, _IN_WORD, counts)
     return Listed(*counts)
 
 
-@njit(cache=True, nogil=True)
-def _count(data, offsets, max_bytes, starts, columns, children, accepts, in_word, counts):  # type: ignore[no-untyped-def]
+@kernel
+def _count(data, chunks, offsets, max_bytes, starts, columns, children, accepts, in_word, counts):  # type: ignore[no-untyped-def]
     for document in range(len(offsets) - 1):
         at = offsets[document]
         end = min(offsets[document + 1], at + max_bytes)
@@ -105,13 +105,17 @@ def _count(data, offsets, max_bytes, starts, columns, children, accepts, in_word
                 at += 3
             else:
                 at += 1
-                while in_word[first] and at < end and in_word[data[at]]:
+                length = 8 if in_word[first] else 0
+                while length == 8 and at + 8 <= end:
+                    length = leading(~alphanumeric(chunks[at]) & HIGHS)
+                    at += length
+                while length == 8 and at < end and in_word[data[at]]:
                     at += 1
         counts[0, document] = found
         counts[1, document] = covered
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _longest(data, at, end, columns, children, accepts, in_word):  # type: ignore[no-untyped-def]
     """The place behind the longest entry that starts at `at`; `at` if none does."""
     node = 0
