@@ -20,7 +20,7 @@ class Edited(NamedTuple):
     num_chars: npt.NDArray[np.int64]
     num_bytes: npt.NDArray[np.int64]
     edit_share: npt.NDArray[np.float32]
-    """Share of characters that was proposed and left in; 0 where it was cut, and for rejected documents, whose text stays as it is."""
+    """Share of characters that was proposed and left in; 0 where all was cut, and for rejected documents, whose text stays as it is."""
     cut_share: npt.NDArray[np.float32]
     cuts: pa.Table
     """Rows of `stages.edits.EDITS`."""

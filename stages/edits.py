@@ -9,6 +9,9 @@ text, each with the rule that wants it gone. Nothing is removed until all have s
   anybody wrote;
 - below 5 % removes them all.
 
+Where the union stays in because of passages that another document keeps (`partner`), the rest is decided without them: a repeated text is
+text, and its header and footer are none.
+
 A span with a `replacement` is a mask: it hides something (an address, a key) and is applied whatever becomes of the removals, since what
 it hides must not be in the corpus; where a removal takes its place, that is enough. A question of an evaluation set (`CONTAMINATION`) goes
 likewise, though nothing stands in its place.
@@ -79,7 +82,7 @@ class Decision(NamedTuple):
     cuts: tuple[Span, ...]
     """Disjoint, ascending; empty if nothing is removed or masked."""
     edit_share: float
-    """Share of the characters that was proposed and left in the text; 0 if it was cut."""
+    """Share of the characters that was proposed and left in the text; 0 if all was cut."""
     cut_share: float
     """Share of the characters that is removed; masks do not count."""
 
@@ -94,7 +97,7 @@ def decide(spans: Iterable[Span], text: bytes) -> Decision:
     """
     spans = list(spans)
     masks = _disjoint(span for span in spans if _must_go(span))
-    decision = _removals(_disjoint(span for span in spans if not _must_go(span)), text)
+    decision = _removals([span for span in spans if not _must_go(span)], text)
     if not masks:
         return decision
     cuts = _with_masks(decision.cuts, masks)
@@ -106,12 +109,21 @@ def _must_go(span: Span) -> bool:
     return bool(span.replacement) or span.rule == CONTAMINATION
 
 
-def _removals(proposed: Sequence[Span], text: bytes) -> Decision:
-    """The policy on what is to go without replacement."""
+def _removals(spans: Sequence[Span], text: bytes) -> Decision:
+    """The policy on what is to go without replacement: all of it, or all but what repeats another document."""
+    decision = _together(_disjoint(spans), text)
+    own = _disjoint(span for span in spans if span.partner is None)
+    if decision.cuts or not own:
+        return decision
+    others = _together(own, text)
+    left = decision.edit_share - _share(own, text)
+    return others._replace(edit_share=left) if others.cuts else decision
+
+
+def _together(proposed: Sequence[Span], text: bytes) -> Decision:
     if not proposed:
         return Decision((), 0.0, 0.0)
-    num_chars = _num_chars(text)
-    share = sum(_num_chars(text[cut.start : cut.end]) for cut in proposed) / num_chars
+    share = _share(proposed, text)
     groups = _groups(proposed, text)
     if share > DROP_SHARE or (share > FREE_SHARE and not _all_stand_alone(groups, text)):
         return Decision((), share, 0.0)
@@ -120,7 +132,11 @@ def _removals(proposed: Sequence[Span], text: bytes) -> Decision:
     kept = remove(text, cuts)
     if not kept.strip():
         return Decision((), share, 0.0)
-    return Decision(cuts, 0.0, 1 - _num_chars(kept) / num_chars)
+    return Decision(cuts, 0.0, 1 - _num_chars(kept) / _num_chars(text))
+
+
+def _share(cuts: Iterable[Span], text: bytes) -> float:
+    return sum(_num_chars(text[cut.start : cut.end]) for cut in cuts) / _num_chars(text)
 
 
 def _with_masks(cuts: Sequence[Span], masks: Sequence[Span]) -> tuple[Span, ...]:
@@ -198,12 +214,13 @@ def _all_stand_alone(groups: Sequence[Sequence[Span]], text: bytes) -> bool:
     kept = len(text) - sum(cut.end - cut.start for group in groups for cut in group)
     removed = 0
     for group in groups:
-        begin, _, whole = _line_bounds(group, text)
+        begin, stop, whole = _line_bounds(group, text)
         before = group[0].start - removed
         size = sum(cut.end - cut.start for cut in group)
         edge = min(before, kept - before) <= EDGE_SHARE * kept
         paragraph = _ends_paragraph(text[max(0, begin - 6) : begin])
-        whole |= all(cut.rule == EDGE_CLAUSE for cut in group)
+        if all(cut.rule == EDGE_CLAUSE for cut in group):
+            whole |= not text[begin : group[0].start].strip() or not text[group[-1].end : stop].strip()
         if not (whole and (edge or paragraph)):
             return False
         removed += size

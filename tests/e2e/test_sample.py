@@ -1,6 +1,7 @@
 """`make corpus` on the bundled sample, judged by its labels. The Python environment's own documents are left out."""
 
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def test_clean_passages_are_kept_or_have_a_kept_copy(sample: str, labels: Labels
     clean = [book[label["id"]] for label in labels if label["label"] == "clean"]
     assert len(clean) >= 300
     for row in clean:
-        assert set(row["reasons"]) <= {"exact_duplicate", "near_duplicate"}, row["id"]
+        assert set(row["reasons"]) <= {"exact_duplicate", "near_duplicate", "mostly_repeated"}, row["id"]
         assert row["fate"] == "kept" or book[row["duplicate_of"]]["fate"] == "kept"
 
 
@@ -154,7 +155,7 @@ def test_every_edited_document_is_rebuilt_byte_by_byte(sample: str) -> None:
 
 
 def test_planted_footers_are_cut_and_clean_passages_stay_whole(sample: str, labels: Labels) -> None:
-    edited = set(read_parts(sample, "edits")["id"].to_pylist())
+    edited = {row["id"] for row in read_parts(sample, "edits").to_pylist() if row["partner"] is None}
     corpus = {row["id"]: row["text"] for row in read_parts(sample, "corpus").to_pylist()}
     framed = [label["id"] for label in labels if label["label"] == "repeated_sentence" and "boilerplate" in (label["edit"] or "")]
     footers = [line for lang in ("zh", "en") for site in _sites(lang) for line in site["footer"]]
@@ -162,6 +163,28 @@ def test_planted_footers_are_cut_and_clean_passages_stay_whole(sample: str, labe
     assert len(framed) == 40
     assert len(left) <= 4, left
     assert not edited & {label["id"] for label in labels if label["label"] in ("clean", "letter", "code", "mixed")}
+
+
+def test_repeated_passages_stand_in_the_document_that_is_named_for_them(sample: str, labels: Labels) -> None:
+    """Clean passages stand once each, but web pages hold paragraphs of two of them; where both are mostly shared, the longer keeps."""
+    book, corpus = ledger(sample), {row["id"]: row["text"] for row in read_parts(sample, "corpus").to_pylist()}
+    repeats = [row for row in read_parts(sample, "edits").to_pylist() if row["partner"]]
+    assert len(repeats) >= 15
+    for row in repeats:
+        assert book[row["partner"]]["fate"] == "kept"
+        if row["rule"] == "repeated_passage":
+            assert _folded(row["removed"]) in _folded(corpus[row["partner"]])
+    mostly = [row for row in book.values() if "mostly_repeated" in row["reasons"]]
+    assert all(book[row["duplicate_of"]]["fate"] == "kept" and row["similarity"] > 0.8 for row in mostly)
+    clean = {label["id"] for label in labels if label["label"] == "clean"}
+    assert sum(row["id"] in clean for row in mostly) <= 0.03 * len(clean)
+    digests = [book[label["id"]] for label in labels if (label["edit"] or "").startswith("digest")]
+    assert sum(row["edit_share"] > 0.3 for row in digests) >= 15  # two passages with the frame of a site: kept whole, for a low weight
+    assert len(digests) == 24
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"\W", "", text).lower()
 
 
 def _sites(lang: str) -> list[dict[str, Any]]:

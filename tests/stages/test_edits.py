@@ -88,6 +88,29 @@ def test_shares_count_characters_not_bytes() -> None:
     assert cut(text, "汉" * 8)[1].cut_share == pytest.approx(0.09)  # and its line end
 
 
+def test_a_frame_goes_also_where_repeats_of_others_stay() -> None:
+    """Three quarters of the text stand elsewhere, too much to cut; the footer is no text in any case."""
+    repeat, rest, footer = "b" * 90 + ".", "a" * 20 + ".", "footer 7"
+    text = f"{rest}\n\n{repeat}\n\n{footer}".encode()
+    start = text.index(b"b")
+    spans = [Span(start, start + 91, "repeated_passage", "other", 1.0), Span(len(text) - 8, len(text), "boilerplate")]
+    decision = decide(spans, text)
+    assert remove(text, decision.cuts).decode() == f"{rest}\n\n{repeat}"
+    assert decision.edit_share == pytest.approx(91 / len(text))
+    assert decision.cut_share == pytest.approx(10 / len(text))
+    assert decide(spans[:1], text) == Decision((), pytest.approx(91 / len(text)), 0.0)
+
+
+def test_a_dateline_goes_from_a_short_text_though_it_is_no_whole_line() -> None:
+    text = f"Title\n\nLONDON (Reuters) - {A}".encode()
+    span = Span(7, 7 + 19, "edge_boilerplate")
+    assert remove(text, decide([span], text).cuts).decode() == f"Title\n\n{A}"
+    assert decide([span._replace(rule="rule")], text).cuts == ()
+    middle = f"{A}{A} LONDON (Reuters) - {A}{A}".encode()
+    at = middle.index(b"LONDON")
+    assert decide([Span(at, at + 19, "edge_boilerplate")], middle[:300]).cuts == ()
+
+
 def test_a_mask_is_applied_whatever_becomes_of_the_removals() -> None:
     text = ("甲" * 40 + "，写信到 a@b.example 。" + "乙" * 20 + "。").encode()
     at = text.index(b"a@b")
