@@ -13,7 +13,7 @@ language. (Judged by its dominant script alone, half of the characters of a Chin
 Thresholds never enter the scores, so the same saved scores can be judged again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, make_dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache, reduce
@@ -96,14 +96,14 @@ class RuleFile:
             return self.kinds[kind].rules if kind in self.kinds else {}
         return self.domains.get(domain, self.rules)
 
-    def kinds_of(self, columns: pa.Table | pa.RecordBatch) -> npt.NDArray[np.object_]:
-        """The first kind that each row fits, '' for none, (n,)."""
-        found = np.full(columns.num_rows, "", object)
-        for name, kind in reversed(list(self.kinds.items())):
+    def kinds_of(self, columns: pa.Table | pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """The first kind that each row fits, as its number from 1 in the order of `kinds`, 0 for none, (n,)."""
+        found = np.zeros(columns.num_rows, np.int64)
+        for number, kind in reversed(list(enumerate(self.kinds.values(), 1))):
             fits = np.ones(columns.num_rows, np.bool_)
             for column, bounds in kind.when.items():
                 fits &= ~bounds.outside(columns[column].to_numpy(zero_copy_only=False))
-            found[fits] = name
+            found[fits] = number
         return found
 
 
@@ -158,21 +158,28 @@ class RuleBook:
         `columns` needs `lang`, `domain`, `fault` and the columns of the rules. Rows with a fault or without a language pass.
         """
         masks: dict[str, npt.NDArray[np.bool_]] = {}
-        languages = _languages(columns)
-        domains = columns["domain"].to_numpy(zero_copy_only=False)
+        scores: dict[str, npt.NDArray[Any]] = {}
+        language, languages = _languages(columns)
+        domain, domains = _encoded(columns["domain"])
         sound = pc.is_null(columns["fault"]).to_numpy(zero_copy_only=False)
-        shared = np.isin(languages, ["mixed", "code"])
-        judges = [(np.isin(languages, list(file.languages)) & ~shared, file.kinds_of(columns), file.bounds) for file in self.files]
-        if self.files:
+        shared = _is_one_of(languages, ("mixed", "code"))[language]
+        judges: list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], list[str], Callable[[str, str], Mapping[str, Bounds]]]] = [
+            (_is_one_of(languages, file.languages)[language] & ~shared, file.kinds_of(columns), ["", *file.kinds], file.bounds)
+            for file in self.files
+        ]
+        if self.files and shared.any():
             kinds = self.files[0].kinds_of(columns)
-            kinds[languages == "code"] = "code"
-            judges.append((shared, kinds, self._shared_bounds))
-        for judged, kinds, bounds_of in judges:
-            for kind, domain in sorted(set(zip(kinds[sound & judged], domains[sound & judged], strict=True))):
-                rows = np.flatnonzero(sound & judged & (kinds == kind) & (domains == domain))
-                for column, bounds in bounds_of(kind, domain).items():
-                    scores = columns[column].to_numpy(zero_copy_only=False)[rows]
-                    failing = rows[bounds.outside(scores)]
+            names = ["", *self.files[0].kinds, "code"]
+            kinds[_is_one_of(languages, ("code",))[language]] = len(names) - 1
+            judges.append((shared, kinds, names, self._shared_bounds))
+        for judged, kinds, names, bounds_of in judges:
+            place = kinds * len(domains) + domain
+            for group in np.flatnonzero(np.bincount(place[sound & judged])):  # of one kind and domain
+                rows = np.flatnonzero(sound & judged & (place == group))
+                for column, bounds in bounds_of(names[group // len(domains)], domains[group % len(domains)]).items():
+                    if column not in scores:
+                        scores[column] = columns[column].to_numpy(zero_copy_only=False)
+                    failing = rows[bounds.outside(scores[column] if len(rows) == len(sound) else scores[column][rows])]
                     if len(failing):
                         masks.setdefault(column, np.zeros(len(sound), np.bool_))[failing] = True
         order = {column.name: place for place, column in enumerate(filter_columns())}
@@ -200,14 +207,22 @@ def check_columns(names: Iterable[str]) -> None:
             raise SettingError("overrides", f"unknown column '{name}'{hint}; known are: {', '.join(known)}")
 
 
-def _languages(columns: pa.Table | pa.RecordBatch) -> npt.NDArray[np.object_]:
-    """The primary subtag that each row is judged under; '' without a language."""
-    encoded = pc.dictionary_encode(pc.fill_null(columns["lang"], ""))
+def _languages(columns: pa.Table | pa.RecordBatch) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """The primary subtag that each row is judged under; '' without a language. As places in the list."""
+    places, codes = _encoded(pc.fill_null(columns["lang"], ""))
+    return places, [primary_subtag(code) for code in codes]
+
+
+def _encoded(column: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Texts without null as places in the list of those that there are, which is not empty."""
+    encoded = pc.dictionary_encode(column)
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    codes = np.array([primary_subtag(code) for code in encoded.dictionary.to_pylist()] or [""], object)
-    languages: npt.NDArray[np.object_] = codes[encoded.indices.to_numpy(zero_copy_only=False)]
-    return languages
+    return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64), encoded.dictionary.to_pylist() or [""]
+
+
+def _is_one_of(values: Sequence[str], wanted: Container[str]) -> npt.NDArray[np.bool_]:
+    return np.array([value in wanted for value in values], np.bool_)
 
 
 def _given(settings: Any) -> dict[str, Bounds]:

@@ -202,7 +202,7 @@ def _top_chars(places, ids, num_places, ends, size, tallies):  # type: ignore[no
     `tallies`, by first place: occurrences without overlap so far, and the end of the last.
     """
     top_count = 2
-    top_chars = 0
+    top_chars = np.int64(0)
     for index in range(num_places):
         place = np.int64(places[index])
         first = np.int64(ids[index])
@@ -223,7 +223,7 @@ def _top_chars(places, ids, num_places, ends, size, tallies):  # type: ignore[no
 @kernel
 def _repeated_chars(places, ids, num_places, ends, size, repeats):  # type: ignore[no-untyped-def]
     """Characters in n-grams seen before, by the greedy scan. Uses up `repeats`."""
-    chars = 0
+    chars = np.int64(0)
     scanned_to = 0
     for index in range(num_places):
         place = np.int64(places[index])

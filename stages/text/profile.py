@@ -183,7 +183,7 @@ def _count_document(data, chunks, start, end, classes, han_marks, words, word_nu
     """
     chars, han, latin, digits, spaces, ascii_signs, signs = 0, 0, 0, 0, 0, 0, 0
     num_words, word_chars, lettered, longest, english = 0, 0, 0, 0, 0
-    gopher_seen, chinese_seen, simplified, traditional = np.int64(0), np.int64(0), 0, 0
+    gopher_seen, chinese_seen, simplified, traditional = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     newlines, hashes, ellipses, brackets = 0, 0, 0, 0
     open_chars, open_letters, open_packed = 0, 0, np.uint64(0)  # of a word under way; 0 characters: none
     joiner = 0  # 1: the last character may join two halves of a word
