@@ -10,8 +10,10 @@ switch between training and evaluation gives. RMSNorm takes its variance in fp32
 `Output.logits` are made when they are asked for: a training step that reads only `loss` never holds them (`model/loss.py`).
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -22,6 +24,7 @@ from torch.utils.checkpoint import checkpoint, noop_context_fn
 from configs.errors import InputError
 from model.attention import Attend, attention
 from model.cache import KeyValueCache
+from model.checkpoint import SHARD_BYTES, load_weights, read_config, save
 from model.config import BaichuanConfig
 from model.loss import head_loss
 from model.positions import alibi_slopes, rope_tables, rotate
@@ -114,6 +117,24 @@ class Baichuan(nn.Module):
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
             {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
         ]
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | os.PathLike[str], dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
+    ) -> "Baichuan":
+        """Read a folder with `config.json` and weights, in their own type or in `dtype`, in evaluation mode.
+
+        Raises `InputError` or `ConfigError` with the names of what is missing, left over or of another shape.
+        """
+        config = read_config(Path(folder))
+        with torch.device("meta"):
+            model = cls(config)
+        load_weights(model, Path(folder), dtype, torch.device(device))
+        return model.eval()
+
+    def save_pretrained(self, folder: str | os.PathLike[str], shard_bytes: int = SHARD_BYTES) -> None:
+        """Write a folder that `from_pretrained` and the official code read."""
+        save(self.config.to_json(), self.state_dict(), Path(folder), shard_bytes)
 
     def num_parameters(self) -> int:
         """Count of parameters."""
