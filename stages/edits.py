@@ -101,6 +101,8 @@ def decide(spans: Iterable[Span], text: bytes) -> Decision:
     if not masks:
         return decision
     cuts = _with_masks(decision.cuts, masks)
+    if not remove(text, cuts).strip():  # what must go and what may go are all that there is
+        cuts, decision = tuple(masks), Decision((), 0.0, 0.0)
     gone = sum(_num_chars(text[cut.start : cut.end]) for cut in cuts if cut.rule == CONTAMINATION)
     return decision._replace(cuts=cuts, cut_share=decision.cut_share + gone / _num_chars(text))
 

@@ -57,7 +57,7 @@ class _Scratch(NamedTuple):
     bits: npt.NDArray[np.uint64]
     """Of the tokens of the window, 4,096 bits."""
     tried: npt.NDArray[np.int64]
-    """Of each unit: the document that it was last compared with, the offset there, and where its last match in it ends."""
+    """Of each unit: the document that it was last compared with, the offset there, where its last match in it ends, and its number."""
 
 
 def scan(text: TextBuffer, index: Index) -> Matches:
@@ -67,7 +67,7 @@ def scan(text: TextBuffer, index: Index) -> Matches:
     slots = 1 << int(8 * (2 * int(index.units[:, SIZE].max(initial=0)) + 64)).bit_length()
     tokens = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
     table = np.empty(slots, np.uint64), np.zeros(slots, np.int64), np.empty(slots, np.int64)
-    scratch = _Scratch(*tokens, *table, np.empty(_NUM_BITS // 64, np.uint64), np.full((len(index.units), 3), -1, np.int64))
+    scratch = _Scratch(*tokens, *table, np.empty(_NUM_BITS // 64, np.uint64), np.full((len(index.units), 4), -1, np.int64))
     capacity = 1024
     while True:
         document, unit, start, end = (np.empty(capacity, np.int64) for _ in range(4))
@@ -111,17 +111,17 @@ def _scan_all(data, offsets, classes, index, scratch, matches):  # type: ignore[
             if not (word >> (seed & _63)) & (word >> ((seed >> _SHIFT) & _63)) & _1:
                 continue
             bucket = np.int64(seed >> directory_shift)
-            row = np.int64(index.directory[bucket])
+            entry = np.int64(index.directory[bucket])
             stop = np.int64(index.directory[bucket + 1])
-            while row < stop and index.seeds[row] < seed:
-                row += 1
-            if row == stop or index.seeds[row] != seed:
+            while entry < stop and index.seeds[entry] < seed:
+                entry += 1
+            if entry == stop or index.seeds[entry] != seed:
                 continue
             first = at - SEED + 1
-            for posting in range(index.seed_start[row], index.seed_start[row + 1]):
+            for posting in range(index.seed_start[entry], index.seed_start[entry + 1]):
                 unit = np.int64(index.posting_unit[posting])
                 offset = np.int64(index.posting_offset[posting])
-                if tried[unit, 0] == document and (tried[unit, 1] == first - offset or first < tried[unit, 2]):
+                if tried[unit, 0] == document and tried[unit, 1] == first - offset:
                     continue
                 if tried[unit, 0] != document:
                     tried[unit, 0] = document
@@ -137,14 +137,19 @@ def _scan_all(data, offsets, classes, index, scratch, matches):  # type: ignore[
                 if index.units[unit, SIZE] > index.units[unit, CORE]:
                     stamp += 1
                     last = _behind_options(scratch, count, last, index, unit, stamp)
-                tried[unit, 2] = last + 1
-                if found < len(matches.unit):
-                    matches.document[found] = document
-                    matches.unit[found] = unit
-                    matches.share[found] = share
-                    matches.start[found] = scratch.starts[begin]
-                    matches.end[found] = scratch.ends[last]
-                found += 1
+                row = found
+                if begin < tried[unit, 2]:  # the same place seen from another seed: the better view stays
+                    row = tried[unit, 3]
+                    if row < len(matches.unit) and share <= matches.share[row]:
+                        continue
+                found += 1 if row == found else 0
+                tried[unit, 2], tried[unit, 3] = last + 1, row
+                if row < len(matches.unit):
+                    matches.document[row] = document
+                    matches.unit[row] = unit
+                    matches.share[row] = share
+                    matches.start[row] = scratch.starts[begin]
+                    matches.end[row] = scratch.ends[last]
     return found
 
 

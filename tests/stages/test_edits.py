@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.edits import Decision, Span, decide, rebuild, remove
+from stages.edits import CONTAMINATION, Decision, Span, decide, rebuild, remove
 
 
 def cut(text: str, *parts: str) -> tuple[str, Decision]:
@@ -130,6 +130,29 @@ def test_what_is_removed_needs_no_mask() -> None:
     decision = decide([Span(line, at + 11, "boilerplate"), Span(at, at + 11, "email", replacement="<EMAIL>")], text)
     assert [cut.rule for cut in decision.cuts] == ["boilerplate"]
     assert remove(text, decision.cuts) == f"{BODY}\n{BODY}".encode()
+
+
+def test_a_question_of_an_evaluation_set_goes_where_nothing_else_would_be_cut() -> None:
+    text = ("甲" * 40 + "。问题在这里？" + "乙" * 20 + "。").encode()
+    question = Span(text.index("问".encode()), text.index("乙".encode()), CONTAMINATION)
+    refused = Span(0, 60, "boilerplate")
+    decision = decide([question, refused], text)
+    assert remove(text, decision.cuts) == ("甲" * 40 + "。" + "乙" * 20 + "。").encode()
+    assert decision.cut_share == pytest.approx(6 / 68)
+    assert decision.edit_share == pytest.approx(20 / 68)
+
+
+def test_what_must_go_goes_on_both_sides_of_a_cut_within_it() -> None:
+    text = (BODY + "\n问题一？\n阅读全文\n问题二？\n" + BODY).encode()
+    start, end = text.index("问题一".encode()), text.index("问题二".encode())
+    cut = text.index("阅读".encode())
+    spans = [Span(start, end + 13, CONTAMINATION), Span(cut, cut + 12, "boilerplate")]
+    assert remove(text, decide(spans, text).cuts) == f"{BODY}\n{BODY}".encode()
+
+
+def test_what_may_go_stays_if_nothing_else_is_left() -> None:
+    text = "问题一？\n阅读全文".encode()
+    assert remove(text, decide([Span(0, 13, CONTAMINATION), Span(13, 25, "boilerplate")], text).cuts) == "阅读全文".encode()
 
 
 LINES = st.lists(st.sampled_from(["", "甲。", "first sentence. second one.", "😀", " x", "阅读全文", "end"]), min_size=1, max_size=8)

@@ -1,0 +1,119 @@
+"""Decontamination through runs: drop, cut, select again, common quotations, and the report."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipeline.config import load_run
+from pipeline.contamination_report import print_decontamination
+from pipeline.reselect import select
+from pipeline.run import run
+from tests.pipeline.conftest import ledger, prose, read_parts, zh_prose
+
+ZH = "某地居民发现井水含氟超标，长期饮用这种井水最可能引起哪一种疾病？"
+EN = "Which instrument would a surveyor most likely use to measure the horizontal angle between two distant landmarks?"
+
+MakeConfig = Callable[..., Path]
+
+
+@pytest.fixture
+def configured(make_config: MakeConfig, tmp_path: Path) -> Callable[..., Path]:
+    """A run over two sources: 12 Chinese documents of which 4 hold a question, 6 English ones of which 1 holds the other."""
+    for name, rows in {
+        "zh": [",Question,A,B,C,D,Answer", f"0,{ZH},氟斑牙,夜盲症,佝偻病,坏血病,A"],
+        "en": [f'"{EN}",theodolite,barometer,sextant,gyroscope,A'],
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "subject.csv").write_text("\n".join(rows), encoding="utf-8")
+    chinese = [{"id": f"zh-{i}", "text": zh_prose(i, 40) + (f"\n{ZH}\n{zh_prose(50 + i, 40)}" if i < 4 else "")} for i in range(12)]
+    english = [{"id": f"en-{i}", "text": prose(i, 30) + (f" {EN} {prose(50, 30)}" if i == 0 else "")} for i in range(6)]
+
+    def configure(name: str = "run", **settings: Any) -> Path:
+        benchmarks = [{"name": lang, "path": str(tmp_path / lang)} for lang in ("zh", "en")]
+        stages = [{"normalize": {}}, {"decontaminate": {"benchmarks": benchmarks} | settings}, {"exact_dedup": {}}, {"select": {}}]
+        return make_config({"a": chinese, "b": english}, name=name, stages=stages)
+
+    return configure
+
+
+def test_documents_with_a_question_are_dropped_and_reported_by_set_and_source(configured: Callable[..., Path]) -> None:
+    summary = run(load_run(configured()), quiet=True)
+    book = ledger(summary["output"])
+    assert {name for name, row in book.items() if row["fate"] == "rejected"} == {"zh-0", "zh-1", "zh-2", "zh-3", "en-0"}
+    assert {tuple(book[name]["reasons"]) for name in ("zh-0", "en-0")} == {("contaminated",)}
+    assert book["en-0"]["contaminated_by"] == "en"
+    assert book["en-0"]["contamination"][0]["question"] == "subject.csv:1"
+    report = summary["decontamination"]
+    faces = {(name, source): row for name, found in report.items() for source, row in found["by_source"].items()}
+    assert {key: (row["documents"], row["quoting"], row["questions"]) for key, row in faces.items()} == {
+        ("zh", "a"): (4, 0, 1),
+        ("en", "b"): (1, 0, 1),
+    }
+    (example,) = faces["en", "b"]["examples"]
+    assert example == {"id": "en-0", "question": "en/subject.csv:1", "share": 1.0, "text": EN[:-1]}
+    assert report["zh"]["common"] == {}
+    console = Console(record=True, width=200)
+    print_decontamination(summary, console)
+    shown = console.export_text()
+    assert "zh (1 of 1 looked for)" in shown
+    assert EN[:40] in shown
+
+
+def test_cut_texts_read_on_and_are_rebuilt(configured: Callable[..., Path]) -> None:
+    summary = run(load_run(configured(action="cut")), quiet=True)
+    assert summary["documents"]["rejected"] == 0
+    corpus = {row["id"]: row for row in read_parts(summary["output"], "corpus").to_pylist()}
+    assert corpus["zh-1"]["text"] == f"{zh_prose(1, 40)}\n{zh_prose(51, 40)}"
+    assert corpus["en-0"]["text"] == f"{prose(0, 30)} {prose(50, 30)}"
+    assert corpus["zh-1"]["cut_share"] == pytest.approx(len(ZH + "\n") / len(f"{zh_prose(1, 40)}\n{ZH}\n{zh_prose(51, 40)}"))
+    edits = {row["id"]: row for row in read_parts(summary["output"], "edits").to_pylist()}
+    assert (edits["zh-1"]["rule"], edits["zh-1"]["partner"], edits["zh-1"]["removed"]) == ("contamination", "zh/subject.csv:2", f"{ZH}\n")
+    assert summary["edits"] == {"contamination": [5, 4 * len(f"{ZH}\n") + len(f"{EN} ")]}
+
+
+def test_a_common_quotation_is_reported_and_not_acted_on(configured: Callable[..., Path]) -> None:
+    summary = run(load_run(configured(max_documents=3)), quiet=True)
+    assert {name for name, row in ledger(summary["output"]).items() if row["fate"] == "rejected"} == {"en-0"}
+    found = summary["decontamination"]["zh"]
+    assert found["common"] == {"zh/subject.csv:2": 4}
+    assert (found["by_source"]["a"]["documents"], found["by_source"]["a"]["quoting"]) == (0, 4)
+    assert found["by_source"]["a"]["quotations"][0]["text"] == ZH[:-1]
+    assert found["by_source"]["a"]["examples"] == []
+    summary = run(load_run(configured("share", max_documents=3, max_document_share=0.5)), quiet=True)
+    assert summary["decontamination"]["zh"]["common"] == {}
+
+
+def test_copies_of_one_text_make_no_quotation_common(make_config: MakeConfig, tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_text(json.dumps({"question": ZH}), encoding="utf-8")
+    stages = [{"decontaminate": {"benchmarks": [{"name": "s", "path": str(tmp_path / "set.jsonl")}], "max_documents": 3}}, {"select": {}}]
+    text = f"{zh_prose(1, 20)}\n{ZH}"
+    summary = run(load_run(make_config({"a": [{"id": str(i), "text": text} for i in range(9)]}, stages=stages)), quiet=True)
+    assert summary["reasons"]["contaminated"][0] == 9
+    assert summary["decontamination"]["s"]["common"] == {}
+
+
+def test_bounds_are_decided_again_without_a_new_search(configured: Callable[..., Path], tmp_path: Path) -> None:
+    first = run(load_run(configured()), quiet=True)
+    for name, override, rejected in (
+        ("common", "max_documents=3", {"en-0"}),
+        ("cut", "action=cut", set()),
+        ("same", "min_share=0.9", {"zh-0", "zh-1", "zh-2", "zh-3", "en-0"}),
+    ):
+        folder = str(tmp_path / "out" / name)
+        select(first["output"], folder, [f"stages.decontaminate.{override}"], quiet=True)
+        assert {row for row, fields in ledger(folder).items() if fields["fate"] == "rejected"} == rejected, name
+
+
+def test_a_run_with_nothing_to_find_says_so(make_config: MakeConfig, tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_text(json.dumps({"question": ZH}), encoding="utf-8")
+    stages = [{"decontaminate": {"benchmarks": [{"name": "s", "path": str(tmp_path / "set.jsonl")}]}}, {"select": {}}]
+    summary = run(load_run(make_config({"a": [{"text": zh_prose(1)}, b"broken"]}, stages=stages)), quiet=True)
+    assert summary["decontamination"] == {"s": {"questions": 1, "searched": 1, "by_source": {}, "common": {}}}
+    console = Console(record=True, width=200)
+    print_decontamination(summary, console)
+    assert "none" in console.export_text()
+    assert summary["documents"] == {"input": 2, "kept": 1, "rejected": 1}
