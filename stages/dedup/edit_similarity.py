@@ -148,7 +148,7 @@ def _distance(characters, start, end, other, other_end, most, rows, masks, table
     low, high = 0, -1
     for column in range(columns):
         # Only rows between column - most and column + most lead to at most so many edits.
-        if high < words - 1 and column + most >= (high + 1) * _WORD and (high < 0 or scores[high] <= most):
+        while high < words - 1 and column + most >= (high + 1) * _WORD and (high < 0 or scores[high] <= most):
             high += 1
             above = scores[high - 1] if high else column
             scores[high] = above + (size - high * _WORD if high == words - 1 else _WORD)

@@ -94,6 +94,26 @@ def test_lengths_around_the_borders_of_words(length: int, at_least: float) -> No
     assert edit_similarity(buffer(texts), left, right, at_least).tolist() == expected
 
 
+@pytest.mark.parametrize("moved", [10, 64, 100, 200, 300])
+@pytest.mark.parametrize("at_least", [0.0, 0.1, 0.5, 0.8])
+def test_a_long_beginning_that_moved_to_the_end(moved: int, at_least: float) -> None:
+    # The best way goes down the first column for several words of rows, where nothing matches.
+    generator = random.Random(moved)
+    head, body, tail = ("".join(generator.choices(letters, k=k)) for letters, k in (("ab", moved), ("cd", 640 - moved), ("ef", moved)))
+    texts = [head + body, body + tail]
+    expected = similarity(*texts, at_least)
+    assert edit_similarity(buffer(texts), np.array([0, 1]), np.array([1, 0]), at_least).tolist() == [expected] * 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_long_unrelated_texts(seed: int) -> None:
+    generator = random.Random(seed)
+    texts = ["".join(generator.choices("ab" if seed % 2 else "abcdefghijklmnop", k=generator.randrange(200, 900))) for _ in range(2)]
+    for at_least in (0.0, 0.3, 0.5):
+        expected = similarity(*texts, at_least)
+        assert edit_similarity(buffer(texts), np.array([0, 1]), np.array([1, 0]), at_least).tolist() == [expected] * 2
+
+
 @pytest.mark.parametrize(
     ("a", "b", "expected"),
     [
