@@ -18,7 +18,7 @@ from stages.sentences import Mask, Proposal, Signals
 from stages.text.blocks import MENU_ITEM_BYTES
 from stages.text.characters import DIGIT, character_classes, class_of, decode
 from stages.text.kernel import eight_bytes, kernel
-from stages.text.lines import Lines
+from stages.text.lines import Lines, one_of
 from stages.text.phrases import PhraseSearch, first_phrase, phrase_search, stands_alone
 
 MAX_BYTES = 240
@@ -78,7 +78,9 @@ def _in_menu(signals: Signals, short: npt.NDArray[np.int64], found: "_Found") ->
     line = signals.lines
     known = np.zeros(len(line.start), np.bool_)
     known[short] = found.is_item()
-    item = known | (signals.free & line.short & (line.end - line.start <= MENU_ITEM_BYTES) & ~np.isin(line.last, _TERMINALS))
+    if not known.any():
+        return np.zeros(len(short), np.bool_)
+    item = known | (signals.free & line.short & (line.end - line.start <= MENU_ITEM_BYTES) & ~one_of(line.last, _TERMINALS))
     written = np.flatnonzero(~line.blank)
     inside = np.zeros(len(line.start), np.bool_)
     kept = np.zeros(len(written), np.bool_)
@@ -159,15 +161,18 @@ class _Found:
 
     def is_menu(self, edge: Mask, last: npt.NDArray[np.int32]) -> Mask:
         """Mostly menu words, or several items between separators, two of which are menu words."""
-        share = self.covered / np.maximum(self.letters, 1)
-        many = (self.num_menu >= 3) & (share >= np.where(edge, 0.5, 0.9))
-        pair = edge & (self.num_menu >= 2) & (self.covered == self.letters)
-        row = edge & (self.num_menu >= 2) & (self.separators >= 3)
-        mask: Mask = (many | pair | row) & ~np.isin(last, _TERMINALS)
+        mask = np.zeros(len(self.size), np.bool_)
+        rows = np.flatnonzero(self.num_menu >= 2)
+        edge, num_menu, covered, letters = edge[rows], self.num_menu[rows], self.covered[rows], self.letters[rows]
+        share = covered / np.maximum(letters, 1)
+        many = (num_menu >= 3) & (share >= np.where(edge, 0.5, 0.9))
+        pair = edge & (covered == letters)
+        row = edge & (self.separators[rows] >= 3)
+        mask[rows] = (many | pair | row) & ~one_of(last[rows], _TERMINALS)
         return mask
 
 
-_TERMINALS = [ord(character) for character in ".!?。！？；"]
+_TERMINALS = ".!?。！？；"
 _SEPARATORS = tuple(ord(character) for character in "|｜·•>›»/«‹&")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from stages.sentences import Mask, Proposal, Signals
 from stages.text.kernel import kernel
+from stages.text.lines import one_of
 
 MIN_BYTES = 30
 """Of a last line that ends in an ellipsis: shorter ones are titles and exclamations."""
@@ -17,7 +18,7 @@ MIN_BYTES = 30
 _CUT = re.compile(
     r"(?:\[(?:…|\.\.\.)\]|(?:…|\.{3})\s*[\[(（【]?(?:展开|展開|全文|更多|阅读全文|查看全文|read more|more)[\])）】]?(?:\s*»|>+)?)$", re.I
 )
-_ENDS = [ord(character) for character in "])）】开開文多eE»>"]
+_ENDS = "])）】开開文多eE»>"
 _TAIL_BYTES = 40
 """What is looked at of a line."""
 
@@ -26,7 +27,7 @@ def propose(signals: Signals) -> Proposal:
     """Free lines that are cut off; of a line of several sentences, the last."""
     line = signals.lines
     data = signals.text.data
-    mask = signals.free & np.isin(line.last, _ENDS) & (line.chars > 0) | _last_with_ellipsis(signals)
+    mask = signals.free & one_of(line.last, _ENDS) & (line.chars > 0) | _last_with_ellipsis(signals)
     candidates = np.flatnonzero(mask)
     _clear_without_ellipsis(data, line.start, line.end, candidates, mask)
     for at in np.flatnonzero(mask).tolist():

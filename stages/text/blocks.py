@@ -22,7 +22,7 @@ import numpy.typing as npt
 from stages.text.buffers import TextBuffer
 from stages.text.characters import decode
 from stages.text.kernel import kernel
-from stages.text.lines import Lines
+from stages.text.lines import Lines, one_of
 
 Mask = npt.NDArray[np.bool_]
 
@@ -74,10 +74,12 @@ def block_kinds(text: TextBuffer, found: Lines) -> npt.NDArray[np.uint8]:
 
 
 def _code(line: Lines, fence: Mask) -> Mask:
-    num_fences = np.cumsum(fence)
-    before: npt.NDArray[np.int64] = (num_fences - fence)[_first_of_document(line.document)]
-    inside = fence | ((num_fences - before) % 2 == 1)
-    ends = _one_of(line.last, "{};") & (line.han * 2 <= line.chars)
+    inside = fence
+    if fence.any():
+        num_fences = np.cumsum(fence)
+        before: npt.NDArray[np.int64] = (num_fences - fence)[_first_of_document(line.document)]
+        inside = fence | ((num_fences - before) % 2 == 1)
+    ends = one_of(line.last, "{};") & (line.han * 2 <= line.chars)
     tags = (line.first == ord("<")) & (line.last == ord(">"))
     signs = line.short & ((line.signs >= 3) & (line.han * 4 <= line.chars) | ends)
     tags_or_signs = _in_run(signs | tags, line.document, 3)  # a tag alone is stray markup
@@ -96,9 +98,9 @@ def _table(line: Lines) -> Mask:
 
 
 def _lists(line: Lines, marked: Mask) -> Mask:
-    first, length = _run_bounds(marked.astype(np.int64), line.document)
-    if not len(first):
+    if not marked.any():
         return marked
+    first, length = _run_bounds(marked.astype(np.int64), line.document)
     longest = np.maximum.reduceat(line.end - line.start, first)
     return np.repeat(marked[first] & (length >= 2) & (longest > MENU_ITEM_BYTES), length)
 
@@ -106,23 +108,36 @@ def _lists(line: Lines, marked: Mask) -> Mask:
 def _verse(line: Lines) -> Mask:
     pure = line.short & (line.han + line.symbols == line.chars)
     regular = pure & ((line.han == 5) | (line.han == 7)) & (line.symbols <= 1)
-    stopped = _one_of(line.last, "，。！？；、,")
+    stopped = one_of(line.last, "，。！？；、,")
     chinese = pure & stopped & (line.han >= 4) & (line.han <= 24)
     english = line.short & (line.han == 0) & (line.chars >= 12) & (line.end - line.start >= 15) & (line.end - line.start <= 60)
     english &= 10 * line.letters >= 8 * line.chars
-    english = _in_run(english, line.document, 4, _one_of(line.last, ",;:—–"))
+    english = _in_run(english, line.document, 4, one_of(line.last, ",;:—–"))
     return _in_run(regular, line.document, 4) | _in_run(chinese, line.document, 4) | english
 
 
 def _in_run(mask: Mask, document: npt.NDArray[np.int64], at_least: int, quarter: Mask | None = None) -> Mask:
     """Lines of runs of `at_least` in one document; with `quarter`, of those runs where it holds for a quarter of the lines."""
-    first, length = _run_bounds(mask.astype(np.int64), document)
-    if not len(first):
-        return mask
-    good = mask[first] & (length >= at_least)
-    if quarter is not None:
-        good &= 4 * np.add.reduceat(quarter.astype(np.int64), first) >= length
-    return np.repeat(good, length)
+    inside = np.zeros(len(mask), np.bool_)
+    _mark_runs(mask, document, at_least, mask if quarter is None else quarter, inside)
+    return inside
+
+
+@kernel
+def _mark_runs(mask, document, at_least, quarter, inside):  # type: ignore[no-untyped-def]
+    first = 0
+    while first < len(mask):
+        if not mask[first]:
+            first += 1
+            continue
+        stop = first
+        count = 0
+        while stop < len(mask) and mask[stop] and document[stop] == document[first]:
+            count += quarter[stop]
+            stop += 1
+        if stop - first >= at_least and 4 * count >= stop - first:
+            inside[first:stop] = True
+        first = stop
 
 
 def _run_bounds(key: npt.NDArray[np.int64], document: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -136,13 +151,6 @@ def _first_of_document(document: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]
     """For each line the index of the first line of its document."""
     first, length = _run_bounds(document, document)
     return np.repeat(first, length)
-
-
-def _one_of(codes: npt.NDArray[np.int32], characters: str) -> Mask:
-    table = np.zeros(0x10000, np.bool_)
-    table[[ord(character) for character in characters]] = True
-    found: Mask = table[np.clip(codes, 0, 0xFFFF)]
-    return found
 
 
 _MARK_LIST, _MARK_STATUTE, _MARK_QUOTE, _MARK_FENCE = 1, 2, 4, 8
