@@ -2,11 +2,11 @@
 
     python benchmarks/dedup_planted.py --pairs 6000
 
-Passages of real documents (../shared/data; without it those of the bundled sample, which are few) that share less than a tenth of their
-shingles with all others. Up to two thirds of them get a near-duplicate (`benchmarks/dedup_edits.py`), most kinds of edit aimed at
-similarities spread evenly over [.5, 1). All are shuffled over eight files and go through `pipeline.run` with the stages `normalize`,
-`exact_dedup` and `document_dedup`; the ledger says what became of them. The true similarity is that of plain Python shingles of the
-normalised texts (`benchmarks/dedup_reference.py`), and is compared with the one of the pipeline's own kernels.
+Passages of real documents (../shared/data; without it those of the bundled sample, which are few), no two with a similarity of .1: each
+shares less than a tenth of its shingles with all before. Up to two thirds of them get a near-duplicate (`benchmarks/dedup_edits.py`),
+most kinds of edit aimed at similarities spread evenly over [.5, 1). All are shuffled over eight files and go through `pipeline.run` with
+the stages `normalize`, `exact_dedup` and `document_dedup`; the ledger says what became of them. The true similarity is that of plain Python
+shingles of the normalised texts (`benchmarks/dedup_reference.py`), and is compared with the one of the pipeline's own kernels.
 
 A pair is found if not both of its texts are kept. A removal is right if the text and the kept one that it is said to duplicate are truly
 similar by `similarity`. `closure` is what bands and transitive closure without verification, as several open pipelines do it, make of the
@@ -66,7 +66,7 @@ class Pair:
 
 
 def originals(lang: str, number: int, rng: random.Random) -> list[str]:
-    """Passages that share less than a tenth of their shingles with all others."""
+    """Passages that share less than a tenth of their shingles with all before them."""
     found: list[str] = []
     seen: set[int] = set()
     for passage in passages(lang, rng):
