@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +112,7 @@ def prepare(questions: Sequence[Question], ngram: int, min_tokens: int, max_ques
     """Make the index of some questions."""
     items = _items(questions)
     place, gram = _grams(items.offsets, items.tokens)
-    item_of = np.repeat(np.arange(len(items.question)), np.diff(items.offsets[items.segments]))
+    item_of = np.repeat(np.arange(len(items.question), dtype=np.int32), np.diff(items.offsets[items.segments]))
     own = ~_frequent(gram, item_of[place], max_questions)
     place, gram = place[own], gram[own]
     counted = _counted(items, place, max_questions)
@@ -172,7 +172,7 @@ def _grams(offsets: Int64s, tokens: Hashes) -> tuple[Int64s, Hashes]:
     return place[:size], gram[:size]
 
 
-def _frequent(gram: Hashes, item: Int64s, most: int) -> npt.NDArray[np.bool_]:
+def _frequent(gram: Hashes, item: npt.NDArray[np.integer[Any]], most: int) -> npt.NDArray[np.bool_]:
     """Whether what each gram hashes stands in more than `most` items; `item` ascends."""
     order = np.argsort(gram, kind="stable")
     gram, item = gram[order], item[order]
@@ -180,7 +180,7 @@ def _frequent(gram: Hashes, item: Int64s, most: int) -> npt.NDArray[np.bool_]:
     new[1:] = gram[1:] != gram[:-1]
     other = new.copy()
     other[1:] |= item[1:] != item[:-1]
-    group = np.cumsum(new) - 1
+    group = np.cumsum(new, dtype=np.int32) - 1
     frequent = np.empty(len(gram), np.bool_)
     frequent[order] = (np.bincount(group, weights=other) > most)[group] if len(gram) else False
     return frequent
@@ -203,15 +203,14 @@ def _counted(items: _Items, place: Int64s, most: int) -> npt.NDArray[np.bool_]:
 
 def _units(items: _Items, counted: npt.NDArray[np.bool_], place: Int64s, ngram: int, min_tokens: int) -> Iterator[_Unit]:
     """What is looked for of each item; nothing of one that is too short or all boilerplate."""
-    until = np.concatenate([[0], np.cumsum(counted)]).tolist()
-    own = np.zeros(len(items.tokens) + 1, np.int64)
-    own[place + 1] = 1
-    seeds = np.cumsum(own).tolist()
+    until = np.concatenate([[0], np.cumsum(counted)])
     offsets, segments = items.offsets.tolist(), items.segments.tolist()
+    seeds = np.searchsorted(place, items.offsets).tolist()
+    says_until = until[items.offsets].tolist()
     for item, (first, last) in enumerate(pairwise(segments)):
         start, behind, end = offsets[first], offsets[first + 1], offsets[last]
         stem, size = behind - start, end - start
-        says = until[behind] - until[start]
+        says = says_until[first + 1] - says_until[first]
         if stem > LONG:
             cuts = [*range(start, behind - PIECE + 1, PIECE), behind]
             cuts = [*cuts[:-2], behind] if behind - cuts[-2] < PIECE else cuts
@@ -221,8 +220,8 @@ def _units(items: _Items, counted: npt.NDArray[np.bool_], place: Int64s, ngram: 
                     yield _Unit(item, low, reach - low, high - low, high - low, False)
         elif says >= ngram:
             yield _Unit(item, start, size, stem, stem, False)
-        elif seeds[end] > seeds[start] and size >= min_tokens:
-            enough = until[end] - until[start] >= ngram if size > stem else stem >= ngram
+        elif seeds[last] > seeds[first] and size >= min_tokens:
+            enough = says_until[last] - says_until[first] >= ngram if size > stem else stem >= ngram
             yield _Unit(item, start, size, size, stem, not enough)
 
 

@@ -26,9 +26,9 @@ def token_hashes(text: TextBuffer) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     [0, 4]
     """
     most = most_tokens(int(text.lengths().sum()))
-    hashes, starts, ends = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    hashes, unused = np.empty(most, np.uint64), np.empty(most, np.int64)
     offsets = np.zeros(len(text) + 1, np.int64)
-    _tokenize_all(read_only(text.data), read_only(text.offsets), token_classes(), hashes, starts, ends, offsets)
+    _tokenize_all(read_only(text.data), read_only(text.offsets), token_classes(), hashes, unused, unused, offsets)
     return offsets, hashes[: offsets[-1]].copy()
 
 
