@@ -74,8 +74,9 @@ def weights(model: Any) -> Weights:
     ids = {word: number for number, word in enumerate(words)}
     special = ("</s>", REPEAT)
     known = np.array([rows[ids[word]] if word in ids else np.nan for word in special], np.float64)
-    arrays = (keys, values, rows[len(words) :], hashes(list(special))[0], known)
-    return Weights(*map(read_only, arrays), int(model.f.getArgs().wordNgrams))
+    hashed, _ = hashes(list(special))
+    keys, values, buckets, hashed, known = map(read_only, (keys, values, rows[len(words) :], hashed, known))
+    return Weights(keys, values, buckets, hashed, known, int(model.f.getArgs().wordNgrams))
 
 
 def hashes(words: list[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
@@ -198,3 +199,18 @@ def _end(grams, longest, buckets, mask, special):  # type: ignore[no-untyped-def
     for length in range(2, longest + 1):
         weight += np.float64(buckets[grams[length - 2] * _NGRAM_STEP + special[0] & mask])
     return weight, max(longest - 1, 0)
+
+
+def row_weights(ngrams: list[str], model: Weights) -> npt.NDArray[np.float64]:
+    """Weight of each n-gram, words joined by spaces; NaN for a word that the model does not know. For cards and tests."""
+    values = np.full(len(ngrams), np.nan)
+    for place, ngram in enumerate(ngrams):
+        short, long = hashes(ngram.split(" "))
+        if len(short) == 1:
+            values[place] = _look_up(long[0], model.keys, model.words)
+            continue
+        hashed = int(short[0])
+        for word in short[1:].tolist():
+            hashed = (hashed * int(_NGRAM_STEP) + word) % (1 << 64)
+        values[place] = model.buckets[hashed % len(model.buckets)]
+    return values

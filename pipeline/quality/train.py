@@ -1,0 +1,276 @@
+"""`corpus quality train`: read, cut, train, calibrate, measure, write the card.
+
+The parts are sources, never documents. The probabilities are set by cross-fitting: each document is scored by a model trained without its
+source, and by one trained without this document, for what is scored later comes from sources of either kind. The figures on the card come
+from sources that nothing was fitted to. All is deterministic: the same files, settings and versions give the same bytes.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fasttext
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from xxhash import xxh3_128_hexdigest
+
+from configs.errors import RunError
+from pipeline import storage
+from pipeline.config import as_settings
+from pipeline.manifest import file_identity, identity
+from pipeline.quality.card import ngram_weights, write_card
+from pipeline.quality.config import POSITIVE, TrainConfig
+from pipeline.quality.documents import TEST, input_identity, parts, read_documents
+from pipeline.quality.fasttext_process import train_fasttext
+from pipeline.quality.windows import Cut, cut, draw
+from stages.quality.calibration import (
+    Calibration,
+    Floats,
+    area_under_curve,
+    balanced,
+    calibrate,
+    calibration_error,
+    f1,
+    quantiles,
+)
+from stages.quality.model import BIN, JSON, KIND, TOKENS
+from stages.quality.weights import BAD, GOOD, Sums, Weights, sums, weights
+
+Parts = npt.NDArray[np.int64]
+
+PROCESSES = 2
+"""Trainings at a time."""
+MIN_DOCUMENTS = 100
+MIN_REFERENCE = 100
+"""Documents of a language and domain from which on they get percentiles of their own."""
+
+
+def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
+    """Train a model into `config.output`, or do nothing if it is there; what `model.json` says.
+
+    Raises `RunError` for a training set that is too small or one-sided, and if the folder holds anything else.
+    """
+    output = _output_folder(config)
+    key = identity(as_settings(config), input_identity(config), _code_identity())
+    there = _there(output)
+    if there.get("identity") == key and (output / BIN).is_file():
+        return there | {"already_complete": True}
+    if output.is_dir() and any(output.iterdir()) and there.get("kind") != KIND and not overwrite:
+        raise RunError(f"{output}: holds files that are no quality model; choose a new folder, or replace them with --overwrite")
+    started = time.perf_counter()
+    table = read_documents(config)
+    part = parts(table, config)
+    found = cut(table["text"], config.windows, np.random.default_rng(config.model.seed))
+    _refuse_few(config, table, part, found)
+    seconds = {"read": time.perf_counter() - started}
+    with tempfile.TemporaryDirectory() as folder:
+        clock = time.perf_counter()
+        folds = range(int(part.max()) + 1)
+        with ThreadPoolExecutor(PROCESSES) as pool:  # threads that wait for processes
+            last, *others = pool.map(lambda fold: _fit(table, part, found, fold, config, Path(folder)), [None, *folds])
+        seconds["train"] = time.perf_counter() - clock
+        calibration = _cross_fitted(table, part, found, [one.weights for one in others])
+        scored = _scores(found, last.weights, calibration)
+        data = last.path.read_bytes()
+        card = {
+            "kind": KIND,
+            "tokens": TOKENS,
+            "identity": key,
+            "name": config.name,
+            "languages": list(config.languages),
+            "model": {"bytes": len(data), "xxh3": xxh3_128_hexdigest(data)},
+            "calibration": calibration._asdict(),
+            "percentiles": _references(table, part, scored),
+            "settings": as_settings(config),
+            "learning_rate": last.rate,
+            "data": {"input": input_identity(config), "windows": len(last.windows.document), "parts": _sources(table, part)},
+            "metrics": {lang: _metrics(table, part, scored, lang) for lang in config.languages},
+            "scores": _by_source(table, part, scored),
+            "ngrams": ngram_weights(last.windows, last.weights),
+        }
+        _write(output, last.path, card)
+    card["seconds"] = seconds | {"all": time.perf_counter() - started}
+    return card
+
+
+class _Fitted(NamedTuple):
+    path: Path
+    weights: Weights
+    rate: float
+    windows: Cut
+
+
+def _fit(table: pa.Table, part: Parts, found: Cut, without: int | None, config: TrainConfig, folder: Path) -> _Fitted:
+    """A model of all that is not held out, or of that without one fold."""
+    rng = np.random.default_rng(config.model.seed)
+    there = part != TEST
+    if without is not None:
+        there &= (part != without) & (_deal(table, part) != without)
+    usable = found.take(np.flatnonzero(there[found.document]))
+    lang, good, domain = _codes(table, "lang"), _is_good(table), _codes(table, "domain")
+    windows = usable.take(draw(usable, lang, good, domain, config.windows, rng))
+    lines, path = folder / f"lines-{without}", folder / f"{without}-{BIN}"
+    with lines.open("wb") as file:
+        for window, is_good in enumerate(good[windows.document].tolist()):
+            file.write(f"{GOOD if is_good else BAD} ".encode() + windows.line(window) + b"\n")
+    rate = train_fasttext(lines, path, config.model.as_fasttext())
+    return _Fitted(path, weights(fasttext.load_model(str(path))), rate, windows)
+
+
+def _output_folder(config: TrainConfig) -> Path:
+    if not storage.is_local(config.output):
+        raise RunError(f"output: got {config.output}; a model is written to a folder of this machine, and may be copied from there")
+    return Path(os.path.abspath(storage.local_path(config.output)))
+
+
+def _code_identity() -> str:
+    """Stands for what can change a model: the readers, the kernels, this package, and fastText."""
+    root = Path(__file__).parents[2]
+    folders = ("pipeline/quality", "pipeline/readers", "stages/quality", "stages/text")
+    files = [root / "stages/normalize.py", *(file for folder in folders for file in sorted((root / folder).glob("*.py")))]
+    return identity([file_identity(file) for file in files], metadata.version("fasttext"), np.__version__)
+
+
+def _there(output: Path) -> dict[str, Any]:
+    """What a model in the folder says of itself."""
+    try:
+        found = orjson.loads((output / JSON).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def _refuse_few(config: TrainConfig, table: pa.Table, part: Parts, found: Cut) -> None:
+    """Count documents that have a window."""
+    usable = int(np.count_nonzero(part[np.unique(found.document)] != TEST))
+    if usable < MIN_DOCUMENTS:
+        raise RunError(f"{config.name}: {usable} documents with at least {config.windows.min_tokens} tokens to train on, beside those "
+                       f"held out; wanted at least {MIN_DOCUMENTS}: name more sources")  # fmt: skip
+
+
+def _cross_fitted(table: pa.Table, part: Parts, found: Cut, models: list[Weights]) -> Calibration:
+    """Fit to texts as scored by models that have not seen them: half are of a source that the model has not seen either.
+
+    Half are windows, half whole documents; languages, classes and sources count equally.
+    """
+    margins: list[Floats] = []
+    groups: list[npt.NDArray[np.int64]] = []
+    deal = _deal(table, part)
+    codes = [_codes(table, name) for name in ("lang", "kind", "source")]
+    for fold, model in enumerate(models):
+        documents, of_sentences = sums(found.text, found.sentences, model)
+        whole = np.arange(table.num_rows)
+        for is_window, (pieces, document) in enumerate(((documents, whole), (_sums_of(found, of_sentences), found.document))):
+            for is_known, unseen in enumerate((part == fold, (deal == fold) & (part != fold) & (part != TEST))):
+                at = np.flatnonzero(unseen[document] & (pieces.tokens > 0))
+                row = document[at]
+                margins.append(pieces.margin[at])
+                groups.append(
+                    np.stack([np.full_like(row, 2 * is_known + is_window), *(code[row] for code in codes), pieces.tokens[at], row])
+                )
+    group = np.concatenate(groups, axis=1)
+    return calibrate(np.concatenate(margins), group[4], _is_good(table)[group[5]], balanced(*group[:4]))
+
+
+def _deal(table: pa.Table, part: Parts) -> Parts:
+    """A fold for each document, whatever its source."""
+    return np.asarray(np.arange(table.num_rows) % (part.max() + 1), np.int64)
+
+
+def _sums_of(pieces: Cut, parts: Sums) -> Sums:
+    """Of windows, from those of their sentences: as the stage scores paragraphs."""
+    total, rows, tokens = (np.append(0, np.cumsum(values))[[pieces.first, pieces.last]] for values in parts)
+    return Sums(total[1] - total[0], rows[1] - rows[0], tokens[1] - tokens[0])
+
+
+def _scores(found: Cut, model: Weights, calibration: Calibration) -> Floats:
+    """Probability of each document; NaN where there are no tokens."""
+    documents, _ = sums(found.text, found.sentences, model)
+    return np.where(documents.tokens > 0, calibration.probability(documents.margin, documents.tokens), np.nan)
+
+
+def _codes(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
+    """A number for each value of a column."""
+    return np.asarray(pc.dictionary_encode(table[name].combine_chunks()).indices, np.int64)
+
+
+def _is_good(table: pa.Table) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.equal(table["kind"], POSITIVE))
+
+
+def _columns(table: pa.Table, *names: str) -> list[npt.NDArray[np.object_]]:
+    return [np.array(table[name].to_pylist(), object) for name in names]
+
+
+def _references(table: pa.Table, part: Parts, score: Floats) -> dict[str, list[float]]:
+    """Quantiles of held-out documents, half of them good, by language; and of all good ones of each domain with enough of them."""
+    lang, kind, domain = _columns(table, "lang", "kind", "domain")
+    scored = ~np.isnan(score)
+    grids = {}
+    for language in sorted(set(lang)):
+        at = np.flatnonzero((part == TEST) & scored & (lang == language))
+        grids[language] = quantiles(score[at], balanced(_codes(table, "kind")[at], _codes(table, "source")[at]))
+        for name in sorted(set(domain[lang == language])):
+            at = np.flatnonzero((lang == language) & (domain == name) & (kind == POSITIVE) & scored)
+            if len(at) >= MIN_REFERENCE:
+                grids[f"{language}/{name}"] = quantiles(score[at], np.ones(len(at)))
+    return grids
+
+
+def _metrics(table: pa.Table, part: Parts, score: Floats, language: str) -> dict[str, Any]:
+    """F1, AUC and ECE on the test sources of a language; classes count equally, and the sources of a class."""
+    lang, kind, source = _columns(table, "lang", "kind", "source")
+    at = np.flatnonzero((part == TEST) & (lang == language) & ~np.isnan(score))
+    good, weight = kind[at] == POSITIVE, balanced(_codes(table, "kind")[at], _codes(table, "source")[at])
+    return {
+        "documents": len(at),
+        "sources": sorted(set(source[at])),
+        "f1": round(f1(score[at], good, weight), 4),
+        "auc": round(area_under_curve(score[at], good, weight), 4),
+        "ece": round(calibration_error(score[at], good, weight), 4),
+    }
+
+
+def _by_source(table: pa.Table, part: Parts, score: Floats) -> list[dict[str, Any]]:
+    """How the documents of each source score."""
+    names = ("lang", "kind", "domain", "source")
+    columns = _columns(table, *names)
+    rows = []
+    for key in sorted(set(zip(*columns, strict=True))):
+        at = np.logical_and.reduce([column == value for column, value in zip(columns, key, strict=True)]) & ~np.isnan(score)
+        if at.any():
+            low, middle, high = (round(float(value), 3) for value in np.quantile(score[at], (0.1, 0.5, 0.9)))
+            share = round(float((score[at] >= 0.5).mean()), 4)
+            rows.append(
+                dict(zip(names, key, strict=True))
+                | {"part": "test" if part[at][0] == TEST else "train", "documents": int(at.sum())}
+                | {"good_share": share, "p10": low, "median": middle, "p90": high}
+            )
+    return rows
+
+
+def _sources(table: pa.Table, part: Parts) -> dict[str, list[str]]:
+    (source,) = _columns(table, "source")
+    folds = {f"fold {fold}": sorted(set(source[part == fold])) for fold in range(int(part.max()) + 1)}
+    return folds | {"test": sorted(set(source[part == TEST]))}
+
+
+def _write(output: Path, model: Path, card: dict[str, Any]) -> None:
+    """`model.json` comes last: a model without it is none."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / JSON).unlink(missing_ok=True)
+    partial = output / f"{BIN}.tmp"
+    shutil.copyfile(model, partial)
+    partial.replace(output / BIN)
+    write_card(output / "README.md", card)
+    partial = output / f"{JSON}.tmp"
+    partial.write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2))
+    partial.replace(output / JSON)

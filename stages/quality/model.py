@@ -1,0 +1,99 @@
+"""A trained quality model: a folder with `model.bin`, fastText's file, and `model.json`, which says what it is and what its scores mean."""
+
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from xxhash import xxh3_128_hexdigest
+
+from configs.errors import ConfigError
+from configs.loader import find_file
+from stages.language_models import FASTTEXT_MAGIC
+from stages.quality.calibration import Calibration, Floats, percentiles
+from stages.quality.weights import Sums, Weights, weights
+
+KIND = "quality model of baichuan-corpus"
+TOKENS = 1
+"""Version of `stages.quality.tokens`: a model is read in the tokens that it was trained on, or not at all."""
+BIN, JSON = "model.bin", "model.json"
+
+
+class QualityModel(NamedTuple):
+    """What scores texts."""
+
+    weights: Weights
+    calibration: Calibration
+    grids: dict[str, Floats]
+    """Quantiles of the reference documents' scores, by language and by `language/domain`."""
+
+    def probability(self, found: Sums) -> Floats:
+        """Probability of each text to be a good one; NaN for a text without tokens."""
+        return np.where(found.tokens > 0, self.calibration.probability(found.margin, found.tokens), np.nan)
+
+    def percentile(self, score: Floats, group: str) -> Floats:
+        """Where scores stand among the reference documents of a language or `language/domain`; NaN stays NaN."""
+        return np.where(np.isnan(score), np.nan, percentiles(score, self.grids[group]))
+
+
+def describe_model(folder: str) -> dict[str, Any]:
+    """What `model.json` says. Raises `ConfigError` if it is not there or is no such file."""
+    path = find_file(folder) / JSON
+    if not path.is_file():
+        raise ConfigError(f"no model in '{folder}' ({JSON} is missing); train one with `corpus quality train CONFIG`, whose `output` it is")
+    try:
+        found = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(f"{path} is damaged: {error}; train the model again") from None
+    if not isinstance(found, dict) or found.get("kind") != KIND:
+        raise ConfigError(f"{path} does not describe a quality model; give a folder that `corpus quality train` wrote")
+    if found["tokens"] != TOKENS:
+        raise ConfigError(f"the model in '{folder}' was trained on tokens of version {found['tokens']}; this program cuts texts "
+                          f"into those of version {TOKENS}: train it again")  # fmt: skip
+    return dict(found)
+
+
+def model_files(folder: str) -> tuple[str, str]:
+    """The two files of a model. Raises `ConfigError` if there is none."""
+    describe_model(folder)
+    return f"{folder}/{BIN}", f"{folder}/{JSON}"
+
+
+def check_model(folder: str, language: str) -> None:
+    """Raise `ConfigError` unless the model is whole and was trained for this language."""
+    card = describe_model(folder)
+    if language not in card["languages"]:
+        languages = ", ".join(card["languages"])
+        raise ConfigError(f"the model in '{folder}' was trained for {languages}, not for {language}; name one that was, or train it")
+    data = _model_bytes(folder)
+    if data[: len(FASTTEXT_MAGIC)] != FASTTEXT_MAGIC:
+        raise ConfigError(f"{folder}/{BIN} is no fastText model; train it again")
+    wanted = card["model"]
+    if len(data) < wanted["bytes"]:
+        raise ConfigError(f"{folder}/{BIN} is truncated: {len(data):,} bytes of {wanted['bytes']:,}; copy or train it again")
+    if xxh3_128_hexdigest(data) != wanted["xxh3"]:
+        raise ConfigError(f"{folder}/{BIN} is not the model that {JSON} beside it describes; copy or train both again")
+
+
+def load_model(folder: str) -> QualityModel:
+    """The model, once in each process, as long as its description stays the same."""
+    return _load(folder, str(describe_model(folder)["model"]["xxh3"]))
+
+
+@lru_cache(maxsize=8)
+def _load(folder: str, _content: str) -> QualityModel:
+    card = describe_model(folder)
+    model = import_module("fasttext").load_model(str(find_file(folder) / BIN))
+    grids: dict[str, npt.NDArray[np.float64]] = {group: np.array(grid) for group, grid in card["percentiles"].items()}
+    return QualityModel(weights(model), Calibration(**card["calibration"]), grids)
+
+
+def _model_bytes(folder: str) -> bytes:
+    path = Path(find_file(folder)) / BIN
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; copy or train the model again") from None

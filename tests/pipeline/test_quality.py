@@ -1,0 +1,229 @@
+"""`corpus quality train` and the stage `quality`, through their public faces, on random words."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from configs.errors import ConfigError, CorpusError, RunError
+from pipeline.config import load_run
+from pipeline.plan import make_plan
+from pipeline.quality.config import load_training
+from pipeline.quality.train import train
+from pipeline.reselect import select
+from pipeline.run import run
+from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts
+
+MENU = ("Home of the site", "Login", "Terms of use", "Contact us", "The sitemap", "Jobs", "Share this", "Next", "What is new", "Help")
+
+
+def menu(seed: int) -> str:
+    rng = random.Random(seed)
+    return "\n".join(" | ".join(rng.choices(MENU, k=6)) for _ in range(8))
+
+
+def write(path: Path, texts: list[str]) -> str:
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    return str(path)
+
+
+def settings(folder: Path, **changes: Any) -> Path:
+    """Three sources of prose and three of menus, 40 documents each."""
+    made = {"positives": prose, "negatives": menu}
+    config: dict[str, Any] = {"name": "q", "output": str(folder / "model"), "languages": ["en"], "folds": 2,
+                              "model": {"dim": 4, "bucket": 1024, "epochs": 3}}  # fmt: skip
+    for place, (kind, make) in enumerate(made.items()):
+        config[kind] = [
+            {"name": f"{kind}{number}", "lang": "en", "domain": f"d{number}",
+             "path": write(folder / f"{kind}{number}.jsonl", [make(1000 * (3 * place + number) + seed) for seed in range(40)])}
+            for number in range(3)
+        ]  # fmt: skip
+    path = folder / "train.yaml"
+    path.write_text(yaml.safe_dump(config | changes), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("trained")
+    train(load_training(settings(folder)))
+    return str(folder / "model")
+
+
+@pytest.fixture
+def scored(make_config: Callable[..., Path], model: str) -> Callable[..., Path]:
+    """A run over 20 texts of prose and 20 menus with the stage's settings."""
+
+    def make(name: str = "run", stages: tuple[dict[str, Any], ...] = (), **changes: Any) -> Path:
+        sources = {"good": [{"id": f"g{i}", "text": prose(9000 + i)} for i in range(20)],
+                   "bad": [{"id": f"b{i}", "text": menu(9000 + i)} for i in range(20)]}  # fmt: skip
+        return make_config(sources, name, stages=[{"normalize": {}}, *stages, {"quality": {"models": {"en": [model]}} | changes}])
+
+    return make
+
+
+def test_a_card_tells_sources_apart_and_what_the_model_goes_by(model: str) -> None:
+    card = json.loads((Path(model) / "model.json").read_text(encoding="utf-8"))
+    parts = card["data"]["parts"]
+    names = [name for sources in parts.values() for name in sources]
+    assert sorted(names) == sorted(set(names))
+    assert len(parts["test"]) == 2
+    assert card["metrics"]["en"]["f1"] == card["metrics"]["en"]["auc"] == 1.0
+    assert "|" in [ngram for ngram, _, _ in card["ngrams"]["bad"]]
+    readme = (Path(model) / "README.md").read_text(encoding="utf-8")
+    assert all(f"| {name} |" in readme for name in names)
+
+
+def test_the_same_training_is_not_done_again_and_gives_the_same_bytes_elsewhere(tmp_path: Path) -> None:
+    path = settings(tmp_path)
+    first = train(load_training(path))
+    assert train(load_training(path))["already_complete"]
+    other = train(load_training(path, (f"output={tmp_path / 'other'}",)))
+    assert "already_complete" not in other
+    assert (tmp_path / "other/model.bin").read_bytes() == (tmp_path / "model/model.bin").read_bytes()
+    assert other["calibration"] == first["calibration"]
+    assert "already_complete" not in train(load_training(path, ("model.epochs=2",)))
+
+
+def test_windows_are_of_the_same_lengths_on_both_sides() -> None:
+    import pyarrow as pa
+
+    from pipeline.quality.config import Windows
+    from pipeline.quality.windows import cut, draw
+
+    texts = [prose(seed, 40) for seed in range(60)] + [menu(seed) for seed in range(60)]
+    good = np.arange(120) < 60
+    domain = np.where(good, np.arange(120) % 2, 2)
+    found = cut(pa.chunked_array([pa.array(texts, pa.large_string())]), Windows(max_windows=4000), np.random.default_rng(1))
+    drawn = draw(found, np.zeros(120, np.int64), good, domain, Windows(max_windows=4000, max_repeats=1), np.random.default_rng(2))
+    octave, is_good = np.log2(found.length[drawn]).astype(int), good[found.document[drawn]]
+    assert np.bincount(octave[is_good]).tolist() == np.bincount(octave[~is_good]).tolist()
+    assert len(set(drawn.tolist())) == len(drawn) > 100
+    assert abs(np.diff(np.bincount(domain[found.document[drawn]][is_good]))).max() <= octave.max()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"negatives": []}, "negatives: got none"),
+        ({"positives": []}, "positives: got none"),
+        ({"model": {"bucket": 1000}}, "power of two such as 512"),
+        ({"languages": ["zh"]}, "no positive is in zh"),
+        ({"held_out": ["nobody"]}, "no source is called 'nobody'"),
+        ({"held_out": ["positives0", "positives1"]}, "wanted at least 2 and one to test on"),
+        ({"rejected": [{"run": "nowhere", "reasons": ["num_words"]}]}, "nowhere is no finished run"),
+        ({"output": "s3://bucket/model"}, "folder of this machine"),
+        ({"windows": {"min_tokens": 9, "max_tokens": 8}}, "min_tokens"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_with_a_reason(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        train(load_training(settings(tmp_path, **changes)))
+
+
+def test_too_few_documents_and_empty_ones_are_refused(tmp_path: Path) -> None:
+    path = settings(tmp_path)
+    for number in range(3):
+        write(tmp_path / f"positives{number}.jsonl", [prose(number)] * 4)
+        write(tmp_path / f"negatives{number}.jsonl", [menu(number)] * 4)
+    with pytest.raises(RunError, match=r"16 documents with at least 6 tokens .* wanted at least 100"):
+        train(load_training(path))
+    for number in range(3):
+        write(tmp_path / f"negatives{number}.jsonl", [" \n"] * 4)
+    with pytest.raises(RunError, match="the 12 negatives in en have no text at all"):
+        train(load_training(path))
+
+
+def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match="no quality model"):
+        train(load_training(settings(tmp_path)))
+
+
+def test_documents_that_a_run_rejected_are_negatives(tmp_path: Path, scored: Callable[..., Path]) -> None:
+    folder = run(load_run(scored(min_quality={"en": 0.5})), quiet=True)["output"]
+    names = [row["source"] for row in ledger(folder).values() if row["reasons"] == ["low_quality"]]
+    assert set(names) == {"bad"}
+    path = settings(tmp_path, rejected=[{"run": folder, "reasons": ["low_quality"]}])
+    card = train(load_training(path))
+    assert {row["source"]: row["documents"] for row in card["scores"]}["bad"] == len(names)
+
+
+def test_a_run_scores_texts_and_a_selection_changes_thresholds_without_scoring_again(tmp_path: Path, scored: Callable[..., Path]) -> None:
+    folder = run(load_run(scored()), quiet=True)["output"]
+    rows = ledger(folder)
+    good, bad = ([row for name, row in rows.items() if name.startswith(letter)] for letter in "gb")
+    assert min(row["quality"] for row in good) > max(row["quality"] for row in bad)
+    assert min(row["quality_percentile"] for row in good) > 50 > max(row["quality_percentile"] for row in bad)
+    assert all(row["quality_bucket"] == min(int(row["quality_percentile"] / 5), 19) for row in rows.values())
+    assert all(row["sentence_quality_min"] <= row["sentence_quality"] for row in rows.values())
+    assert {row["fate"] for row in rows.values()} == {"kept"}
+    for number, (setting, reason) in enumerate({"min_quality.en=0.5": "low_quality", "min_percentile.en=50": "low_quality_percentile",
+                                                "top_share.en=0.5": "below_top_share"}.items()):  # fmt: skip
+        chosen = ledger(select(folder, str(tmp_path / f"selected{number}"), (f"stages.quality.{setting}",), quiet=True)["output"])
+        assert {name for name, row in chosen.items() if row["reasons"] == [reason]} >= {row["id"] for row in bad}
+        assert any(row["fate"] == "kept" for row in chosen.values())
+
+
+def test_good_documents_are_excused_from_heuristics(scored: Callable[..., Path]) -> None:
+    heuristics = {"heuristics": {"overrides": {"num_words": {"min": 100_000}}}}
+    strict = ledger(run(load_run(scored("strict", (heuristics,))), quiet=True)["output"])
+    assert {row["fate"] for row in strict.values()} == {"rejected"}
+    lenient = ledger(run(load_run(scored("lenient", (heuristics,), skip_heuristics_above=50)), quiet=True)["output"])
+    for row in lenient.values():
+        assert (row["reasons"] == []) == (row["quality_percentile"] > 50)
+    assert {row["fate"] for row in lenient.values()} == {"kept", "rejected"}
+
+
+def test_weights_follow_percentiles(scored: Callable[..., Path]) -> None:
+    folder = run(load_run(scored(weights_by_percentile={"0": 0.5, "50": 3.0})), quiet=True)["output"]
+    percentile = {name: row["quality_percentile"] for name, row in ledger(folder).items()}
+    weight = {row["id"]: row["sampling_weight"] for row in read_parts(folder, "corpus").to_pylist()}
+    assert weight == {name: 3.0 if value >= 50 else 0.5 for name, value in percentile.items()}
+    assert set(weight.values()) == {0.5, 3.0}
+
+
+def test_batches_and_splits_change_nothing(scored: Callable[..., Path]) -> None:
+    path = scored(min_sentence_quality=0.5)
+    first = run(load_run(path), quiet=True)["output"]
+    config = load_run(path, ("engine.batch_rows=3", f"output={first}-small"))
+    assert output_bytes(run(config, quiet=True)["output"]) == output_bytes(first)
+
+
+def test_models_that_do_not_fit_are_refused_before_the_run(scored: Callable[..., Path], model: str, tmp_path: Path) -> None:
+    import shutil
+
+    def refused(**changes: Any) -> str:
+        with pytest.raises(ConfigError) as error:
+            make_plan(load_run(scored(**changes)))
+        return str(error.value)
+
+    def damaged(name: str, change: Callable[[bytes], bytes], file: str = "model.bin") -> dict[str, Any]:
+        folder = tmp_path / name
+        shutil.copytree(model, folder)
+        (folder / file).write_bytes(change((folder / file).read_bytes()))
+        return {"models": {"en": [str(folder)]}}
+
+    assert "trained for en, not for zh" in refused(models={"zh": [model]})
+    assert "corpus quality train" in refused(models={"en": [str(tmp_path / "nowhere")]})
+    assert "truncated" in refused(**damaged("short", lambda data: data[:-100]))
+    assert "no fastText model" in refused(**damaged("other", lambda data: b"PK" + data[2:]))
+    assert "not the model that model.json" in refused(**damaged("mixed", lambda data: data[:-1] + b"x"))
+    assert "is damaged" in refused(**damaged("json", lambda data: data[:-5], "model.json"))
+    assert "does not describe a quality model" in refused(**damaged("kind", lambda data: b"{}", "model.json"))
+    assert "tokens of version 0" in refused(**damaged("old", lambda data: data.replace(b'"tokens": 1', b'"tokens": 0'), "model.json"))
+    assert "no reference documents of 'en/law'" in refused(top_share={"en/law": 0.5})
+    assert "wanted one with a model: en" in refused(min_quality={"zh": 0.5})
+    assert "wanted numbers from 0 to 100" in refused(weights_by_percentile={"good": 2})
+
+
+def test_the_shipped_training_files_are_valid() -> None:
+    root = Path(__file__).parents[2]
+    files = sorted((root / "configs/quality").glob("*.yaml"))
+    assert [load_training(file).name for file in files]
