@@ -174,6 +174,25 @@ def export(
     print(f"{written:,} documents in {files} files in {output}/")
 
 
+quality = typer.Typer(help="Train models of what good text is.", no_args_is_help=True)
+app.add_typer(quality, name="quality")
+
+
+@quality.command("train")
+def quality_train(
+    config: Annotated[Path, typer.Argument(help="The training's YAML file.", show_default=False)],
+    overrides: Set = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace whatever the output folder holds.")] = False,
+) -> None:
+    """Train a quality model on good and bad sources; nothing is done again if it is up to date."""
+    from pipeline.quality.card import print_report
+    from pipeline.quality.config import load_training
+    from pipeline.quality.train import train
+
+    settings = load_training(config, tuple(overrides or ()))
+    print_report(settings.output, train(settings, overwrite))
+
+
 def _report(summary: dict[str, Any], quiet: bool) -> None:
     """Tables, places, and last the alarms; of a quiet run the alarms alone."""
     from pipeline.alarms import print_alarms

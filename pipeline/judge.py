@@ -106,10 +106,13 @@ def final_ids(columns: pa.Table, repeats: pa.Table | None) -> tuple[pa.Array, Ma
 
 
 def verdicts(stages: Sequence[Stage], columns: pa.Table, capped: pa.Table | None = None) -> Verdicts:
-    """Ask every stage for its reasons. `columns` holds final ids; `capped` are the answers of `pipeline.hosts`, a reason of `select`."""
+    """Ask every stage for its reasons, less what another excuses. `columns` holds final ids; `capped`, of `pipeline.hosts`, is `select`'s."""
     faults = columns["fault"].to_numpy(zero_copy_only=False)
     read = {str(fault): np.asarray(faults == fault) for fault in pc.unique(columns["fault"].drop_null()).to_pylist()}
     judged = {"read": dict(sorted(read.items()))} | {stage.key: stage.reasons(columns) for stage in stages}
+    for key, excused in ((key, mask) for stage in stages for key, mask in stage.excuses(columns).items() if key in judged):
+        left = {reason: mask & ~excused for reason, mask in judged[key].items()}
+        judged[key] = {reason: mask for reason, mask in left.items() if mask.any()}
     if capped is not None and capped.num_rows:
         mask = np.zeros(columns.num_rows, np.bool_)
         mask[capped["row"].to_numpy()] = True

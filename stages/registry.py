@@ -9,6 +9,7 @@ from stages.heuristics import Heuristics
 from stages.measure import Measure
 from stages.normalize import Normalize
 from stages.pii.stage import Pii
+from stages.quality.stage import Quality
 from stages.safety.stage import Safety
 from stages.select import Select
 from stages.sentences.stage import Sentences
@@ -21,6 +22,7 @@ def stage_classes() -> Mapping[str, type[Stage]]:
         "normalize": Normalize,
         "measure": Measure,
         "heuristics": Heuristics,
+        "quality": Quality,
         "sentences": Sentences,
         "safety": Safety,
         "pii": Pii,

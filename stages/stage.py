@@ -44,6 +44,10 @@ class Stage:
         """
         return {}
 
+    def excuses(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
+        """Which rows this stage excuses from all reasons of another one, by that stage's key: masks of length n. Read like `reasons`."""
+        return {}
+
     def weights(self, columns: pa.Table) -> npt.NDArray[np.float64] | None:
         """How much each document counts when the corpus is sampled, relative to 1, (n,); None where the stage has no say.
 
@@ -63,7 +67,7 @@ class Stage:
         """Those of `files` whose content changes the added columns."""
         return ()
 
-    def check(self) -> None:  # noqa: B027
+    def check(self) -> None:
         """Raises `ConfigError` if what `files` hold cannot be used, where that is known only by reading them."""
 
     def describe(self) -> tuple[str, ...]:
