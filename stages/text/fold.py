@@ -1,15 +1,15 @@
 """The view that texts are compared on: each character in compatibility form, lower case, and simplified Han.
 
 `fold(text)` is that view, and defines it: for each character NFKC and case folding until nothing changes (ﬁ → fi, ß → ss, ㈱ → (株),
-½ → 1⁄2, 𝐀 → a, Ａ → a), then the simplified form of each Han character, by `simplified.txt` (5,100 pairs from OpenCC's dictionaries,
+½ → 1⁄2, 𝐀 → a, Ａ → a), then the simplified form of each Han character, by `simplified.txt` (4,128 pairs from OpenCC's dictionaries,
 written by `data/make_simplified.py`; no package is needed). Kernels read the same from the table of `token_classes`.
 
-Two differences from NFKC of the whole text. Nothing is composed or reordered across characters: e + U+0301 is not é, ｶ + ﾞ is not ガ
-(`normalize` composes both before anything is compared). And a sign whose compatibility form is a space with a mark, as ´ ¨ ￣, stays
-that sign, because it would give a word of a lone mark; don´t is no word more than don't.
+Two differences from NFKC of the whole text. Nothing is composed or reordered across characters: e + U+0301 is not é, which `normalize`
+mends before anything is compared, and ｶ + ﾞ is not ガ, which it mends with `form: NFKC`. And a sign whose compatibility form is a space with a mark, as ´ ¨ ￣, stays
+that sign: the t of don´t would begin with a lone mark.
 
-Han is folded character by character: 乾坤 becomes 干坤 in both scripts, so the view is for comparing, never for writing. OpenCC's
-conversion by phrases, on the other hand, makes the same word of both only where its dictionaries know the phrase.
+Han is folded character by character, so the view is for comparing, never for writing: 乾坤 becomes 干坤 in both scripts. What remains
+different are forms that only phrases tell, as 了解 and 瞭解 (`docs/dedup_kernels.md`).
 """
 
 import re

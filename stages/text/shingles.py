@@ -3,15 +3,15 @@
 A run of letters and digits is one token; a character of a script written without spaces (Han, kana, hangul, Thai, Lao, Khmer,
 Burmese, Tibetan) is one token; everything else only separates. So one `size` serves both languages, words in English and
 characters in Chinese (SCIENCE.md §4), and a Chinese clause is never taken for one word. Texts are read in the view of
-`stages.text.fold`: compatibility forms, case and traditional Han do not count. A Chinese text and its
-conversion to traditional characters have a similarity of .997 on average; without the view it was .127 (`docs/dedup_kernels.md`).
+`stages.text.fold`: compatibility forms, case and traditional Han do not count. A Chinese text and its conversion to traditional
+characters have a similarity of .997 on average; without the view it was .127 (`docs/dedup_kernels.md`).
 
 A document of fewer than `size` tokens has no shingle. It is compared by exact match alone: hashing all short texts alike once
 made peers collapse them into one.
 
 Hashes are 64 bits: among 10^9 distinct shingles a given one collides with probability 5e-11. A first pass writes a hash for each
 token, a second turns them into shingles by a rolling polynomial, so the cost does not grow with `size`. One core, real documents
-(`benchmarks/dedup_kernels.py`): 320-370 MB/s en, 700-750 zh; as sorted sets 190-210 en, 210-330 zh.
+(`benchmarks/dedup_kernels.py`): 290-370 MB/s en, 610-740 zh; as sorted sets 190-250 en, 230-310 zh.
 """
 
 import numpy as np

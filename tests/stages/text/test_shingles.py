@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.dedup.verify import exact_jaccard
 from stages.text.buffers import TextBuffer, text_buffer
 from stages.text.fold import ALONE, IGNORED, LETTER, class_of
 from stages.text.shingles import shingle_hashes, shingle_sets
@@ -144,6 +145,17 @@ def test_real_documents_have_the_shingles_of_their_folded_text(real_texts: list[
 @given(st.lists(st.text(max_size=40), max_size=6), st.integers(1, 7))
 def test_a_text_has_the_shingles_of_its_folded_text(texts: list[str], size: int) -> None:
     assert per_document(texts, size) == per_document([reference_fold(text) for text in texts], size)
+
+
+def test_a_chinese_text_and_its_traditional_form_have_nearly_the_same_shingles(real_texts: list[str]) -> None:
+    convert = pytest.importorskip("opencc").OpenCC("s2t").convert
+    chinese = [text for text in real_texts if sum("\u4e00" <= c <= "\u9fff" for c in text) > max(50, len(text) / 2)][::20]
+    offsets, hashes = shingle_sets(buffer(chinese + [convert(text) for text in chinese]), 5)
+    numbers = np.arange(len(chinese))
+    similarity = exact_jaccard(offsets, hashes, numbers, numbers + len(chinese))
+    assert len(chinese) > 200
+    assert similarity.mean() > 0.99
+    assert (similarity >= 0.8).mean() > 0.99
 
 
 @given(st.lists(st.text("ab 中文", max_size=80), max_size=6))
