@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline import judge
 from pipeline.dedup.pairs import Ways, edge_ways
-from pipeline.dedup.send import quality
+from pipeline.dedup.send import content_hashes, quality
 from pipeline.exchange import Exchange, Int64s, spread
 from pipeline.judge import Shard
 from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL, survivors
@@ -25,6 +25,7 @@ FACT_ROWS = pa.schema(
         "earlier": pa.bool_(),
         "score": pa.float64(),
         "num_chars": _I64,
+        "content": pa.uint64(),
         "id": pa.string(),
         "others": pa.large_list(_I64),
         "similarities": pa.large_list(pa.float64()),
@@ -77,6 +78,7 @@ def facts(work: FactsWork) -> dict[str, Any]:
         "earlier": np.full(len(rows), bool(shard.earlier)),
         "score": quality(columns)[rows],
         "num_chars": columns["num_chars"].to_numpy()[rows],
+        "content": content_hashes(columns["content_hash"])[0][rows],
         "id": ids.take(pa.array(rows)),
         "others": others,
         "similarities": similarities,
@@ -135,6 +137,7 @@ def resolve(work: ResolveWork) -> dict[str, Any]:
         earlier=np.asarray(rows["earlier"]),
         scores=rows["score"].to_numpy(),
         num_chars=rows["num_chars"].to_numpy(),
+        contents=rows["content"].to_numpy(),
         id_ranks=_ranks(ids),
         edge_left=np.repeat(docs, np.diff(others.offsets.to_numpy())),
         edge_right=others.flatten().to_numpy(),

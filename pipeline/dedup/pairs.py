@@ -46,8 +46,8 @@ class BandsWork:
 def reduce_bands(work: BandsWork) -> dict[str, Any]:
     """Tell both ends of each candidate pair of this partition's buckets; copies are represented by the first of them."""
     rows = work.exchange.received(work.partition)
+    rows = rows.take(pa.array(_met(rows["key"].to_numpy())))  # most documents meet nobody
     keys, docs, preferred, contents = (rows[name].to_numpy() for name in BAND_ROWS.names)
-    del rows
     order = np.lexsort((docs, contents, keys))
     keys, contents = keys[order], contents[order]
     first = np.ones(len(order), np.bool_)
@@ -61,6 +61,15 @@ def reduce_bands(work: BandsWork) -> dict[str, Any]:
     columns = {"other": np.concatenate((other, owner)), "owns": owns}
     work.exchange.answer(work.partition, np.concatenate((owner, other)), columns, PAIR_ANSWERS, work.num_shards)
     return {"pairs": len(owner)}
+
+
+def _met(keys: npt.NDArray[np.uint64]) -> Int64s:
+    """Rows whose key another row has too."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    same = np.zeros(len(keys) + 1, np.bool_)
+    same[1:-1] = ordered[1:] == ordered[:-1]
+    return np.sort(order[same[1:] | same[:-1]])
 
 
 # Gather and verify ----------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ from pipeline.manifest import identity
 from pipeline.plan import WORKER_BYTES, Plan, num_partitions
 from stages.dedup.stage import DocumentDedup, ExactDedup
 
+BAND_BYTES = 77
+"""What a band of a document takes: 32 bytes of row, and the pairs of templates beside it (docs/dedup_evidence.md, 27 pairs a document)."""
+
 
 class Phases(Protocol):
     """What runs the units of a phase; see `pipeline.run.Runner`."""
@@ -62,7 +65,7 @@ def find_duplicates(runner: Phases, shards: list[Shard], key: str, mean_bytes: f
     ids = exchange(runner, shards, "ids", 64, key)
     contents = exchange(runner, shards, "contents", 24, key) if near or same else None
     urls = exchange(runner, shards, "urls", 24, key) if same and same.urls else None
-    buckets = exchange(runner, shards, "bands", 32 * bands, [key, near.computed_by()]) if near else None
+    buckets = exchange(runner, shards, "bands", BAND_BYTES * bands, [key, near.computed_by()]) if near else None
     rounds = [r for r in (ids, contents, urls, buckets) if r]
     sends = {str(s.index): SendWork(s, ids, contents, urls, buckets) for s in shards}
     runner.phase("send", f"send-{identity([r.folder for r in rounds])}", send, sends)

@@ -81,7 +81,7 @@ def candidate_pairs(
     found = [_all_pairs(index[by_key], bounds[:-1][small], bounds[1:][small])]
     for start, end in zip(bounds[:-1][~small].tolist(), bounds[1:][~small].tolist(), strict=True):
         rows = by_key[start:end]
-        found.append(_representative_pairs(index[rows], preferences[rows], content_hash[rows] ^ sorted_keys[start]))
+        found.append(_representative_pairs(index[rows], preferences[rows], content_hash[rows], sorted_keys[start]))
     pairs = np.concatenate(found)
     pairs.sort()
     pairs = pairs[_first_of_equals(pairs >> _1)]  # np.unique hashes: 8 million pairs take it 8.5 s, this way .1 s
@@ -104,12 +104,12 @@ def _first_of_equals(ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
 
 
 def _representative_pairs(
-    index: npt.NDArray[np.uint64], preferences: npt.NDArray[np.int64], order: npt.NDArray[np.uint64]
+    index: npt.NDArray[np.uint64], preferences: npt.NDArray[np.int64], contents: npt.NDArray[np.uint64], key: np.uint64
 ) -> npt.NDArray[np.uint64]:
-    """Pairs within one large bucket."""
-    order = _mixed(order)
+    """Pairs within one large bucket. Equal preferences are put in the order of contents, as `stages.dedup.survivors` does."""
+    order = _mixed(contents ^ key)
     drawn = index[np.lexsort((index, order))]
-    preferred = index[np.lexsort((index, order, -preferences))]
+    preferred = index[np.lexsort((contents, -preferences))]
     representatives = np.concatenate((drawn[:REPRESENTATIVES], preferred[:REPRESENTATIVES]))
     owner = np.concatenate((np.tile(index, len(representatives)), drawn[1:]))
     other = np.concatenate((np.repeat(representatives, len(index)), drawn[:-1]))

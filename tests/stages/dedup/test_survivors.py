@@ -20,8 +20,12 @@ class Document:
     id_rank: int = 0
 
     @property
+    def content(self) -> int:
+        return self.group * 7919 % 13
+
+    @property
     def order(self) -> tuple[float | int | bool, ...]:
-        return not self.clean, math.inf if math.isnan(self.score) else -self.score, -self.num_chars, self.id_rank, self.doc
+        return not self.clean, math.inf if math.isnan(self.score) else -self.score, -self.num_chars, self.content, self.id_rank, self.doc
 
 
 Edge = tuple[int, int, float]
@@ -35,6 +39,7 @@ def decide(documents: list[Document], edges: list[Edge]) -> dict[int, Fate]:
         clean=np.array([d.clean for d in documents], np.bool_),
         scores=np.array([d.score for d in documents], np.float64),
         num_chars=np.array([d.num_chars for d in documents], np.int64),
+        contents=np.array([d.content for d in documents], np.uint64),
         id_ranks=np.array([d.id_rank for d in documents], np.int64),
         edge_left=np.array([left for left, _, _ in edges], np.int64),
         edge_right=np.array([right for _, right, _ in edges], np.int64),
@@ -154,10 +159,12 @@ def test_a_duplicate_belongs_to_the_most_similar_survivor() -> None:
     assert fates[3] == (2, 0.9, 2, 2)
 
 
-def test_score_beats_length_and_length_beats_id() -> None:
+def test_score_beats_length_and_length_beats_content_and_id() -> None:
     assert decide([A, replace(B, score=0.1)], [(1, 2, 0.9)])[1] == (2, 0.9, 2, 2)
     assert decide([replace(A, score=0.1), replace(B, score=0.1)], [(1, 2, 0.9)])[2] == (1, 0.9, 2, 2)
-    assert decide([replace(A, num_chars=200, id_rank=1), replace(B, id_rank=0)], [(1, 2, 0.9)])[1] == (2, 0.9, 2, 2)
+    assert A.content < B.content
+    assert decide([replace(A, num_chars=200, id_rank=1), replace(B, id_rank=0)], [(1, 2, 0.9)])[2] == (1, 0.9, 2, 2)
+    assert decide([replace(A, id_rank=1), Document(4, 1, num_chars=300, id_rank=0)], [])[1] == (4, 1.0, 1, 2)
 
 
 def test_a_rejected_document_never_keeps_a_clean_one_out() -> None:
@@ -191,6 +198,7 @@ def decide_with(documents: list[Document], edges: list[tuple[int, int, float, in
         clean=np.array([d.clean for d in documents], np.bool_),
         scores=np.array([d.score for d in documents], np.float64),
         num_chars=np.array([d.num_chars for d in documents], np.int64),
+        contents=np.array([d.content for d in documents], np.uint64),
         id_ranks=np.array([d.id_rank for d in documents], np.int64),
         edge_left=np.array([edge[0] for edge in edges], np.int64),
         edge_right=np.array([edge[1] for edge in edges], np.int64),
