@@ -5,8 +5,8 @@
 written by `data/make_simplified.py`; no package is needed). Kernels read the same from the table of `token_classes`.
 
 Two differences from NFKC of the whole text. Nothing is composed or reordered across characters: e + U+0301 is not é, which `normalize`
-mends before anything is compared, and ｶ + ﾞ is not ガ, which it mends with `form: NFKC`. And a sign whose compatibility form is a space with a mark, as ´ ¨ ￣, stays
-that sign: the t of don´t would begin with a lone mark.
+mends before anything is compared, and ｶ + ﾞ is not ガ, which it mends with `form: NFKC`. And a sign whose compatibility form is a space
+with a mark, as ´ ¨ ￣, stays that sign: the t of don´t would begin with a lone mark.
 
 Han is folded character by character, so the view is for comparing, never for writing: 乾坤 becomes 干坤 in both scripts. What remains
 different are forms that only phrases tell, as 了解 and 瞭解 (`docs/dedup_kernels.md`).
