@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= configs/sample.yaml
+DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
 .PHONY: help install corpus test check format bench docs sample clean
@@ -17,6 +18,7 @@ help: ## list the targets
 install: .venv/.installed ## create .venv and install everything, exact versions
 
 corpus: .venv/.installed ## run the pipeline on the bundled sample (or CONFIG=my.yaml)
+	$(if $(filter configs/sample.yaml,$(CONFIG)),$(BIN)/corpus quality train configs/quality/sample.yaml)
 	$(BIN)/corpus run $(CONFIG) --overwrite
 
 test: .venv/.installed ## run the tests
@@ -28,8 +30,10 @@ check: .venv/.installed ## ruff, strict types, import layers
 format: .venv/.installed ## format the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: .venv/.installed ## print the speed of the whole run and its parts (needs the real data; CONFIG=my.yaml for your own)
+bench: .venv/.installed ## print speeds of a whole run, the heuristics, and datatrove's (needs the real data; CONFIG, DATA for your own)
 	$(BIN)/python benchmarks/whole_run.py $(if $(filter configs/sample.yaml,$(CONFIG)),configs/real_data.yaml,$(CONFIG))
+	$(BIN)/python benchmarks/heuristics_speed.py $(DATA)
+	$(BIN)/python benchmarks/heuristics_vs_datatrove.py $(DATA)
 
 docs: .venv/.installed ## write the generated pages of docs/ again
 	$(BIN)/python docs/make_filters.py
