@@ -32,6 +32,11 @@ class Exchange:
         """File with one batch for each shard."""
         return storage.join(self.folder, f"answers-{partition:06d}.arrow")
 
+    def forget_sent(self) -> None:
+        """Remove what was sent, once every partition has answered: band keys and shingles take more disk than the texts."""
+        for sender in range(self.senders):
+            storage.remove(self.sent(sender))
+
     def received(self, partition: int) -> pa.Table:
         """What all senders sent to a partition."""
         return arrow_files.collect([self.sent(i) for i in range(self.senders)], partition)

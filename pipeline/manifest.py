@@ -27,7 +27,7 @@ _COMPUTES = (
 """Distributions whose version can change a byte of an intermediate."""
 _SHOWS = (
     *("alarms.py", "calibrate.py", "card.py", "cli.py", "clusters.py", "diff.py", "distribution.py", "examples.py", "explain.py"),
-    *("contamination_report.py", "finished.py", "lookup.py", "progress.py", "summary.py"),
+    *("contamination_report.py", "finished.py", "lookup.py", "models.py", "progress.py", "summary.py"),
 )
 """Modules that change no byte of a run's Parquet files."""
 
@@ -53,9 +53,9 @@ def code_identity() -> str:
 def signature_identity() -> str:
     """Stands for how texts are normalised and signed: runs that share it can be de-duplicated against each other."""
     root = Path(__file__).parent.parent / "stages"
-    names = ("normalize.py", "measure.py", "text/rewrite.py", "text/shingles.py", "dedup/minhash.py", "dedup/bands.py")
+    names = ("normalize.py", "measure.py", "text/rewrite.py", "text/fold.py", "text/shingles.py", "dedup/minhash.py", "dedup/bands.py")
     files = [*(root / name for name in names), *sorted((root / "text").glob("*.txt"))]
-    return identity([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
+    return identity([hashlib.sha256(file.read_bytes()).hexdigest() for file in files], unicodedata.unidata_version)
 
 
 def _version(name: str) -> str | None:

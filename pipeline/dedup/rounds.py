@@ -76,6 +76,7 @@ def find_duplicates(runner: Phases, shards: list[Shard], key: str, mean_bytes: f
             works = {str(p): ReduceWork(round_, p, len(shards), num_own(shards)) for p in range(round_.partitions)}
             done = runner.phase(name, folder_of(round_), function, works)
             counts["repeated_ids"] += sum(s.get("repeated_ids", 0) for s in done)
+            round_.forget_sent()
     overlaps = None
     if near and buckets:
         overlaps, compared = _compare(runner, shards, buckets, near, mean_bytes)
@@ -90,6 +91,7 @@ def _compare(
     num_documents = sum(shard.num_rows for shard in shards)
     bands = {str(p): BandsWork(buckets, p, len(shards), near.bucket_limit, num_own(shards)) for p in range(buckets.partitions)}
     runner.phase("band buckets", folder_of(buckets), reduce_bands, bands)
+    buckets.forget_sent()
     components, found = _components(runner, shards, "components", folder_of(buckets), buckets, (), None)
     copies = found["candidates"] + found["spread"] * (MOST_COPIES - 1)
     shingle_bytes = copies / max(1, num_documents) * 24 * mean_bytes
@@ -98,6 +100,7 @@ def _compare(
     runner.phase("gather", folder_of(overlaps), gather, gathers)
     works = {str(p): VerifyWork(overlaps, p, len(shards)) for p in range(overlaps.partitions)}
     verified = runner.phase("verify", folder_of(overlaps), verify, works)
+    overlaps.forget_sent()
     return overlaps, {"candidate_pairs": found["pairs"], "verified_pairs": sum(s["verified"] for s in verified)}
 
 
@@ -143,4 +146,5 @@ def decide(runner: Phases, found: Found, capped: Exchange | None, key: str) -> E
     runner.phase("facts", folder_of(survivors), facts, works)
     resolves = {str(p): ResolveWork(survivors, p, len(shards), ways) for p in range(survivors.partitions)}
     runner.phase("resolve", folder_of(survivors), resolve, resolves)
+    survivors.forget_sent()
     return survivors
