@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= configs/sample.yaml
+TRAINING ?= configs/sample_tokenizer.yaml
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help install corpus test check format bench docs sample clean
+.PHONY: help install corpus tokenizer test check format bench docs sample clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -20,6 +21,9 @@ install: .venv/.installed ## create .venv and install everything, exact versions
 corpus: .venv/.installed ## run the pipeline on the bundled sample (or CONFIG=my.yaml)
 	$(if $(filter configs/sample.yaml,$(CONFIG)),$(BIN)/corpus quality train configs/quality/sample.yaml)
 	$(BIN)/corpus run $(CONFIG) --overwrite
+
+tokenizer: .venv/.installed ## train a small tokenizer on the sample's corpus (or TRAINING=my.yaml)
+	$(BIN)/corpus tokenizer train $(TRAINING) --overwrite
 
 test: .venv/.installed ## run the tests
 	$(BIN)/python -m pytest

@@ -27,7 +27,7 @@ _COMPUTES = (
 """Distributions whose version can change a byte of an intermediate."""
 _SHOWS = (
     *("alarms.py", "calibrate.py", "card.py", "cli.py", "clusters.py", "diff.py", "distribution.py", "examples.py", "explain.py"),
-    *("contamination_report.py", "finished.py", "lookup.py", "models.py", "progress.py", "summary.py"),
+    *("contamination_report.py", "finished.py", "lookup.py", "models.py", "progress.py", "summary.py", "texts.py", "tokenizer.py"),
 )
 """Modules that change no byte of a run's Parquet files."""
 

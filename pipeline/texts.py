@@ -1,0 +1,81 @@
+"""The texts that a tokenizer learns from or is measured on: corpora of finished runs, or files of any format that a source may have."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.errors import InputError
+from pipeline import storage
+from pipeline.config import Source
+from pipeline.readers import inflate, needs_inflating, pieces, read
+from pipeline.storage import FileInfo
+
+COLUMNS = ("id", "text", "lang", "domain", "sampling_weight", "weight")
+"""What is read of a corpus; the last four where it has them."""
+
+_BATCH_ROWS = 8192
+_PIECE_BYTES = 64 << 20
+
+
+def texts(inputs: Sequence[str]) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """A function that gives all texts from the start each time it is called, in batches with those of `COLUMNS` that there are.
+
+    An input is the output folder of a run (its `corpus/` is read), or a file, folder or glob as a source takes it. The domain of a text
+    that is not of a corpus is its file's name up to the first dot. Raises `InputError` now if an input matches nothing.
+    """
+    files = [file for name in inputs for file in _files(name)]
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for file in files:
+            yield from _read(file)
+
+    return batches
+
+
+def _files(name: str) -> list[FileInfo]:
+    corpus = storage.join(name, "corpus")
+    if storage.exists(storage.join(name, "summary.json")):
+        return [file for file in storage.list_files(corpus) if file.relative.endswith(".parquet")]
+    if storage.exists(corpus):
+        raise InputError(f"{name}: this run is not finished, summary.json is missing; let `corpus run` come to its end first")
+    return storage.list_files(name)
+
+
+def _read(file: FileInfo) -> Iterator[pa.RecordBatch]:
+    if file.relative.endswith(".parquet"):
+        with storage.open_input(file.uri) as opened, storage.input_errors(file.uri):
+            table = pq.ParquetFile(opened)
+            names = [name for name in COLUMNS if name in table.schema_arrow.names]
+            if {"id", "text"} <= set(names):
+                for batch in table.iter_batches(_BATCH_ROWS, columns=names):
+                    yield _large(batch)
+                return
+    name = file.relative.rpartition("/")[2]
+    source = Source(name=name, path=file.uri, domain=name.partition(".")[0], lang_key="lang")
+    with tempfile.TemporaryDirectory(prefix="texts-") as folder:
+        if needs_inflating(file, source):
+            inflated = inflate(file, source, folder, _PIECE_BYTES)
+            if inflated.error:
+                raise InputError(inflated.error)
+            found = inflated.pieces
+        else:
+            found = pieces(file, source, _PIECE_BYTES)
+        for piece in found:
+            for rows in read(piece, source, _BATCH_ROWS):
+                yield _named(rows.columns.select(["id", "text", "lang", "domain", "path", "record"]))
+
+
+def _large(batch: pa.RecordBatch) -> pa.RecordBatch:
+    place = batch.schema.get_field_index("text")
+    return batch.set_column(place, "text", batch["text"].cast(pa.large_string()))
+
+
+def _named(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """With an id for each row: `path#record` where the user gave none, as a run would name it."""
+    if batch["id"].null_count == 0:
+        return batch
+    columns = (batch[name].to_pylist() for name in ("id", "path", "record"))
+    ids = [own or f"{path}#{record}" for own, path, record in zip(*columns, strict=True)]
+    return batch.set_column(0, "id", pa.array(ids, pa.string()))
