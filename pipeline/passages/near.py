@@ -14,7 +14,7 @@ from pipeline.judge import Shard
 from pipeline.passages.send import BAND_ROWS, Local, stretches
 from stages.dedup.bands import candidate_pairs
 from stages.dedup.edit_similarity import edit_similarity
-from stages.dedup.near_passages import best_of, numbers
+from stages.dedup.near_passages import best_of
 from stages.dedup.passages import OWN_STEPS, Order
 from stages.schema import doc_reference
 from stages.text.buffers import text_buffer
@@ -46,20 +46,28 @@ class BandsWork:
     partition: int
     num_shards: int
     bucket_limit: int
+    similarity: float
 
 
 def find_candidates(work: BandsWork) -> dict[str, Any]:
-    """Tell both ends of each pair of different contents; word-for-word repeats are represented by the best of them."""
+    """Tell both ends of each pair of different contents; word-for-word repeats are represented by the best of them.
+
+    Texts whose bytes differ in number by more than twice what `similarity` leaves are not compared.
+    """
     rows = work.exchange.received(work.partition)
-    keys, units, preferences, contents = (rows[name].to_numpy() for name in BAND_ROWS.names)
+    keys, units, preferences, contents, sizes = (rows[name].to_numpy() for name in BAND_ROWS.names)
     several = _several(keys)
-    keys, units, preferences, contents = keys[several], units[several], preferences[several], contents[several]
+    keys, units, preferences, contents, sizes = (field[several] for field in (keys, units, preferences, contents, sizes))
     order = np.lexsort((units, ~preferences, contents, keys))
     keys, contents = keys[order], contents[order]
     first = np.ones(len(order), np.bool_)
     first[1:] = (keys[1:] != keys[:-1]) | (contents[1:] != contents[:-1])
     order = order[first]
     owner, other = candidate_pairs(keys[first], units[order], preferences[order], contents[first], work.bucket_limit)
+    by_unit = np.argsort(units)
+    size, other_size = (sizes[by_unit[np.searchsorted(units[by_unit], ends)]] for ends in (owner, other))
+    close = np.minimum(size, other_size) >= (2 * work.similarity - 1) * np.maximum(size, other_size)
+    owner, other = owner[close], other[close]
     columns = {"other": np.concatenate((other, owner)), "owns": np.repeat([True, False], len(owner))}
     work.exchange.answer(work.partition, np.concatenate((owner, other)), columns, PAIR_ANSWERS, work.num_shards)
     return {"pairs": len(owner)}
@@ -122,7 +130,7 @@ class CompareWork:
 
 
 def compare(work: CompareWork) -> dict[str, Any]:
-    """Answer the pairs whose edit similarity is high enough and whose numbers agree to the owner's shard."""
+    """Answer the pairs whose edit similarity is high enough to the owner's shard."""
     rows = work.exchange.received(work.partition).sort_by("unit").combine_chunks()
     units = rows["unit"].to_numpy()
     others = rows["others"].combine_chunks()
@@ -131,14 +139,11 @@ def compare(work: CompareWork) -> dict[str, Any]:
     right = np.searchsorted(units, other)
     assert (units[np.minimum(right, len(units) - 1)] == other).all(), "the other end of a pair was sent elsewhere"
     text = text_buffer(rows["text"].combine_chunks())
-    facts = numbers(text)
-    agree = facts[left] == facts[right]
-    left, right = left[agree], right[agree]
     similarity = edit_similarity(text, left, right, work.similarity)
     similar = similarity >= work.similarity
     columns = {"group": units[right][similar], "similarity": similarity[similar]}
     work.exchange.answer(work.partition, units[left][similar], columns, SIMILAR_ANSWERS, work.num_shards)
-    return {"compared": len(left), "other_numbers": int((~agree).sum()), "similar": int(similar.sum())}
+    return {"compared": len(left), "similar": int(similar.sum())}
 
 
 @dataclass(frozen=True)

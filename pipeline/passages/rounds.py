@@ -85,7 +85,7 @@ def _compare(
     runner: Phases, shards: list[Shard], stage: SentenceDedup, bands: Exchange, num_units: list[Any], locals_: list[Local], key: str
 ) -> Exchange:
     """Units that stand elsewhere with small changes, told to their shards."""
-    works = {str(p): BandsWork(bands, p, len(shards), stage.bucket_limit) for p in range(bands.partitions)}
+    works = {str(p): BandsWork(bands, p, len(shards), stage.bucket_limit, stage.similarity) for p in range(bands.partitions)}
     pairs = sum(s["pairs"] for s in runner.phase("candidates", folder_of(bands), find_candidates, works))
     num_documents = max(1, sum(shard.num_rows for shard in shards))
     texts = exchange(runner, shards, "texts", 2 * 1000 * pairs / num_documents, key)

@@ -19,7 +19,7 @@ from pipeline.judge import Mask, Shard
 from stages.dedup.bands import band_keys, preference
 from stages.dedup.edges import count, pieces
 from stages.dedup.minhash import has_shingles, signatures
-from stages.dedup.near_passages import near_units
+from stages.dedup.near_passages import near_units, numbers
 from stages.dedup.passages import passage_keys
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.schema import doc_reference
@@ -30,7 +30,7 @@ from stages.text.units import Units, units
 _I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
 KEY_ROWS = pa.schema({"key": _U64, "doc": _I64, "place": _I32, "length": _I32})
 PIECE_ROWS = pa.schema({"hash": _U64, "source": _I32, "openings": _I32, "documents": _I32, "at_edge": _I32, "occurrences": _I32})
-BAND_ROWS = pa.schema({"key": _U64, "unit": _I64, "preference": _I64, "content": _U64})
+BAND_ROWS = pa.schema({"key": _U64, "unit": _I64, "preference": _I64, "content": _U64, "size": _I32})
 DOCUMENTS = pa.schema({"row": _I32, "preference": _I64, "id": _U64, "first": _I32, "num_bytes": _I64})
 """The documents of a shard that stand: by what they are preferred (`id` is a hash), their first sentence, their length."""
 SENTENCES = pa.schema({"start": _I32, "end": _I32, "words": _I32, "characters": _I32, "heads": pa.bool_()})
@@ -182,13 +182,19 @@ def _send_units(work: SendWork, found: Texts, preferred: Int64s) -> int:
     shard = work.standing.shard.index
     near = near_units(found.units, work.stage.single)
     document, start, end = found.places(near.first, near.last)
-    text = stretches(found.text, start + found.text.offsets[document], end + found.text.offsets[document])
-    lanes = signatures(text, work.stage.shingle, work.stage.keys, SEED)
+    base = found.text.offsets[document]
+    lanes, facts = np.empty((len(start), work.stage.keys), np.uint32), np.empty(len(start), np.uint64)
+    for spaced, shingle in ((True, work.stage.shingle_words), (False, work.stage.shingle)):
+        group = np.flatnonzero(near.spaced == spaced)
+        text = stretches(found.text, (start + base)[group], (end + base)[group])
+        lanes[group] = signatures(text, shingle, work.stage.keys, SEED)
+        facts[group] = numbers(text)
     signed = np.flatnonzero(has_shingles(lanes))
-    document, keys = document[signed], band_keys(lanes[signed], work.stage.keys)
+    document, keys = document[signed], band_keys(lanes[signed], work.stage.keys) ^ facts[signed, None]  # of other numbers, never compared
     number = np.repeat(np.arange(len(signed)), work.stage.keys)
-    references = doc_reference(shard, 0) + number
-    send_rows(work.bands, shard, [keys.ravel(), references, preferred[document][number], near.contents[signed][number]], BAND_ROWS)
+    described = (preferred[document], near.contents[signed], (end - start)[signed].astype(np.int32))
+    values = [keys.ravel(), doc_reference(shard, 0) + number, *(field[number] for field in described)]
+    send_rows(work.bands, shard, values, BAND_ROWS)
     work.local.keep("units", [found.rows[document].astype(np.int32), start[signed], end[signed]], UNITS)
     return len(signed)
 

@@ -2,12 +2,13 @@
 
 Units are sentences that reach the floor alone, and paragraphs: free sentences from one that begins a line up to the next that does. A
 unit is found by a few of its shingles: the least hash of each of `keys` permutations is a key by itself. That is MinHash with bands of
-one row, which long shingles allow: a run of 6 tokens is rarely shared by chance, and a unit with a tenth of its tokens changed keeps half
-of them (.9^6 = .53), so a Jaccard of .36, found with probability 1 - .64^10 = .99. The usual shingle of 5 in 8 bands of 4 rows finds
-.22 of these, and short units have no other chance. Every pair is then compared as text (edit similarity), so generosity costs time only.
+one row, which long shingles allow: 6 characters in a row are rarely shared by chance, and a text with a tenth of its characters changed
+keeps half of them (.9^6 = .53), so a Jaccard of .36, found with probability 1 - .64^10 = .99. The usual shingle of 5 in 8 bands of 4
+rows finds .22 of these, and short units have no other chance. In text of words it is 3 words: a tenth of its letters changed at random
+leaves .23 of them. Every pair is then compared as text (edit similarity), so generosity costs time only.
 
-Numbers are facts: `1,200 cases on Monday` and `1,350 cases on Tuesday` in the same frame are two reports. Pairs whose digits differ are
-no repeats, however similar.
+Numbers are facts: `1,200 cases on Monday` and `1,350 cases on Tuesday` in the same frame are two reports. A hash of the digits goes into
+each key, so that texts of other numbers do not meet, however similar.
 
 Units are taken in order of preference; one goes if a better one that stays is similar enough. So every removed unit has a verified edge
 to a better one that stays, and the argument of `stages.dedup.passages` holds across both kinds of repeats: owners only get better.
@@ -37,6 +38,8 @@ class NearUnits(NamedTuple):
     """Numbers of the first and the last sentence."""
     contents: UInt64s
     """Hash of the folded sentences: equal for word-for-word repeats, which are the business of `stages.dedup.passages`."""
+    spaced: npt.NDArray[np.bool_]
+    """Written in words rather than characters."""
 
 
 def near_units(units: Units, floor: Floor) -> NearUnits:
@@ -54,9 +57,10 @@ def near_units(units: Units, floor: Floor) -> NearUnits:
     first, last = np.concatenate([first[reached], np.flatnonzero(long)]), np.concatenate([last[reached], np.flatnonzero(long)])
     order = np.lexsort((-last, first))
     first, last = first[order], last[order]
+    spaced = (units.words > units.characters)[first]
     contents = np.empty(len(first), np.uint64)
     _contents(units.hashes, first, last, contents)
-    return NearUnits(first, last, contents)
+    return NearUnits(first, last, contents, spaced)
 
 
 def _sums(values: npt.NDArray[np.int32], bounds: Int64s) -> Int64s:

@@ -45,7 +45,9 @@ class SentenceDedup(Stage):
     similarity: Share = 0.9
     """Edit similarity from which on they are the same: 1 - edits / length, on folded text; all numbers must agree."""
     shingle: Annotated[int, Between(2, 32)] = 6
-    """Tokens that two of them must share in a row to be compared."""
+    """Characters that two of them must share in a row to be compared, at one of `keys` places;"""
+    shingle_words: Annotated[int, Between(2, 32)] = 3
+    """or words, in text of words."""
     keys: Annotated[int, Between(1, 256)] = 10
     """Shingles of each that are looked up. More find more and take more disk."""
     bucket_limit: Annotated[int, Between(2)] = 64
@@ -79,9 +81,9 @@ class SentenceDedup(Stage):
         """What is removed, and how surely changed passages are found."""
         near = "off"
         if self.fuzzy:
-            kept = {s: s**self.shingle for s in (0.9, 0.95, 0.99)}  # of the shingles, if a share s of the tokens is unchanged
+            kept = {s: s**self.shingle for s in (0.9, 0.95, 0.99)}  # of the shingles, if a share s of the characters is unchanged
             found = {s: detection_probability(share / (2 - share), self.keys, 1) for s, share in kept.items()}
-            near = f"similarity {self.similarity:g}; compared if so many tokens are unchanged: "
+            near = f"similarity {self.similarity:g}; compared if so many of its characters are unchanged: "
             near += ", ".join(f"{s:g}: {p:.3f}" for s, p in found.items())
         return (
             f"repeats of {self.min_sentences} sentences and {self.min_passage_words} words or {self.min_passage_chars} characters, or of "
