@@ -61,7 +61,9 @@ def print_story(run_folder: str, document_id: str, console: Console | None = Non
     else:
         console.print(struck_through(row["text"], row["edits"]))
         for cut in row["edits"]:
-            console.print(f"cut by {cut['rule']}: bytes {cut['start']:,} to {cut['end']:,}", markup=False, highlight=False)
+            place = f"cut by {cut['rule']}: bytes {cut['start']:,} to {cut['end']:,}"
+            keeper = f"; stands in {cut['partner']} (similarity {cut['similarity']:.3f})" if cut["partner"] else ""
+            console.print(place + keeper, markup=False, highlight=False)
 
 
 def struck_through(text: str, edits: Sequence[Mapping[str, Any]]) -> Text:

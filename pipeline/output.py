@@ -57,7 +57,7 @@ EDIT_SHARES = ("edit_share", "cut_share")
 """Further columns of corpus and ledger where a stage proposes edits; see `pipeline.edit.Edited`."""
 
 
-DUPLICATES = ("duplicate_url", "exact_duplicate", "near_duplicate", "contained")
+DUPLICATES = ("duplicate_url", "exact_duplicate", "near_duplicate", "contained", "mostly_repeated")
 """Reasons of a document that goes for another one."""
 
 OTHER_CODES = "other codes"

@@ -21,6 +21,7 @@ from pipeline.manifest import code_identity, file_identity, identity
 from pipeline.readers import check_source, pieces
 from pipeline.splits import list_inputs
 from pipeline.storage import FileInfo
+from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.measure import Measure
 from stages.schema import DOCUMENT
@@ -201,7 +202,8 @@ def describe(plan: Plan) -> Iterator[str]:
     rounds = ["ids"]
     rounds += ["exact copies"] if plan.stage(ExactDedup) else []
     rounds += ["band buckets", "components", "verification"] if plan.stage(DocumentDedup) else []
-    yield f"corpus passes, through partitions on disk: {' > '.join(rounds)} > clusters > survivors"
+    last = " > passages > repeats > similar units" if plan.stage(SentenceDedup) else ""
+    yield f"corpus passes, through partitions on disk: {' > '.join(rounds)} > clusters > survivors{last}"
     yield "last pass: select > write"
     yield "columns of a shard:"
     for field in plan.schema:
