@@ -28,9 +28,9 @@ class Case(NamedTuple):
     expected: Hits
 
 
-def cases() -> list[Case]:
-    """The lines of hard_cases.txt."""
-    lines = (Path(__file__).parent / "hard_cases.txt").read_text(encoding="utf-8").splitlines()
+def cases(name: str = "hard_cases.txt") -> list[Case]:
+    """The lines of a file of cases."""
+    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
     texts = [line.replace("⏎", "\n") for line in lines if line and not line.startswith("# ")]
     return [Case(MARK.sub(r"\2", text.replace("\n", "⏎")).replace("⏎", "\n"), marks(text)) for text in texts]
 
