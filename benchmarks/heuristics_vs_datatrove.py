@@ -3,7 +3,7 @@
     python benchmarks/heuristics_vs_datatrove.py DATA [--json FILE] [--differences RULE]
 
 DATA holds the `*.jsonl.zst` files named in `SAMPLES`, of which documents are taken at even distances. datatrove gets its own
-virtual environment under `out/peers/datatrove`, made by this program, and the texts that our normalisation made, so that only the
+virtual environment, `.venv-datatrove`, made by this program from PyPI, and the texts that our normalisation made, so that only the
 filters differ. Both use one core, and CPU seconds are compared, so that other programs on the machine count little. datatrove judges a
 document once (its results are kept and taken up again); ours is the median of `REPEATS` passes from text to reasons: normal form,
 profile, language, content hash, all scores, all rules. `filters alone` leaves out normal form, language and hash, which datatrove's
@@ -12,16 +12,19 @@ four filters do not have.
 A rule is compared at datatrove's threshold, laid over our score, in two ways: both as they are; and in the same units, where datatrove
 is given our words, our terminal punctuation and stripped lines, and our score is brought to datatrove's denominator (`RULES`). What
 still differs then is the definition, or a defect. `--differences RULE` lists the documents that a rule judges differently there.
+For the top n-grams it is the definition: `top_by_their_definition`, a few plain lines over our words, is compared with datatrove too.
 """
 
 import argparse
 import hashlib
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,8 +40,10 @@ from stages.heuristics import Heuristics
 from stages.measure import Measure
 from stages.normalize import Normalize
 from stages.stage import Stage
+from stages.text.characters import DIGIT, JOINERS, KANA, character_classes, class_of
 
-PEER = Path("out/peers/datatrove")
+ENVIRONMENT = Path(".venv-datatrove")
+RESULTS = Path("out/peers/datatrove")
 REQUIREMENTS = ("datatrove==0.10.1", "spacy==3.8.18", "nltk==3.10.4", "jieba==0.42.1", "regex==2026.11.15", "numpy==2.4.6")
 REPEATS = 5
 BATCH_ROWS = 1024
@@ -134,6 +139,8 @@ def main() -> None:
         if language == "en":
             figures[language]["rules"] = rule_agreement(scored(documents), theirs)
             print_rules(figures[language]["rules"])
+            figures[language]["their_definition"] = definition_agreement(documents, theirs)
+            print_definition(figures[language]["their_definition"])
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
@@ -164,14 +171,12 @@ def through(documents: pa.Table, stages: list[Stage]) -> pa.Table:
 
 def judged_by_datatrove(documents: pa.Table, language: str) -> list[dict[str, Any]]:
     """Results of datatrove in the order of `documents`; see `datatrove_filters.py`. Kept by the hash of texts, program and versions."""
-    python = PEER / "bin/python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(PEER)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS], check=True)
+    python = datatrove_python()
     program = Path(__file__).with_name("datatrove_filters.py")
     lines = b"".join(orjson.dumps(row) + b"\n" for row in documents.select(["id", "text"]).to_pylist())
     key = hashlib.sha256(lines + program.read_bytes() + " ".join(REQUIREMENTS).encode()).hexdigest()[:16]
-    texts, results = PEER / f"documents-{key}.jsonl", PEER / f"results-{key}.jsonl"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    texts, results = RESULTS / f"documents-{key}.jsonl", RESULTS / f"results-{key}.jsonl"
     texts.write_bytes(lines)
     rules = ["--rules"] if language == "en" else []
     one_core = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -181,6 +186,22 @@ def judged_by_datatrove(documents: pa.Table, language: str) -> list[dict[str, An
     return [found[name] for name in documents["id"].to_pylist()]
 
 
+def datatrove_python() -> Path:
+    """The interpreter of datatrove's environment, which is made if it is not there or has other versions."""
+    python, installed = ENVIRONMENT / "bin/python", ENVIRONMENT / "installed.txt"
+    wanted = "\n".join(REQUIREMENTS) + "\n"
+    if not installed.exists() or installed.read_text(encoding="utf-8") != wanted:
+        print(f"making {ENVIRONMENT} with {', '.join(REQUIREMENTS)} from PyPI; this takes a minute or two", flush=True)
+        for command in ([sys.executable, "-m", "venv", str(ENVIRONMENT)], [str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS]):
+            if subprocess.run(command, check=False).returncode:
+                raise SystemExit(
+                    f"{ENVIRONMENT}: could not install datatrove (above is what `{' '.join(command[1:4])}` said): no comparison "
+                    "with it. It needs PyPI or a mirror that pip knows of. All figures above stand."
+                )
+        installed.write_text(wanted, encoding="utf-8")
+    return python
+
+
 def scored(documents: pa.Table) -> pa.Table:
     """All our scores."""
     return through(documents.drop_columns(["normalized_chars"]), [Normalize(), Measure(), Heuristics()])
@@ -188,15 +209,17 @@ def scored(documents: pa.Table) -> pa.Table:
 
 def speed(documents: pa.Table, theirs: list[dict[str, Any]]) -> dict[str, float]:
     """CPU seconds of both on one core, and what each keeps."""
-    through(documents.slice(0, 50), [Normalize(), Measure(), Heuristics()])
+    heuristics = Heuristics()
+    heuristics.describe()  # a run reads its rule files once
+    through(documents.slice(0, 50), [Normalize(), Measure(), heuristics])
     seconds, filters_alone = [], []
     for _ in range(REPEATS):
         start = time.process_time()
         columns = scored(documents)
-        reasons = Heuristics().reasons(columns)
+        reasons = heuristics.reasons(columns)
         seconds.append(time.process_time() - start)
         start = time.process_time()
-        Heuristics().reasons(through(columns.drop_columns([field.name for field in Heuristics().adds()]), [Heuristics()]))
+        heuristics.reasons(through(columns.drop_columns([field.name for field in heuristics.adds()]), [heuristics]))
         filters_alone.append(time.process_time() - start)
     dropped = np.logical_or.reduce([*reasons.values(), np.zeros(len(documents), np.bool_)])
     return {
@@ -245,6 +268,41 @@ def rule_agreement(columns: pa.Table, theirs: list[dict[str, Any]]) -> list[dict
     return found
 
 
+def definition_agreement(documents: pa.Table, theirs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The top n-grams by datatrove's definition over our words, on all documents, against datatrove as shipped and with our words."""
+    words = [(our_words(text), len(text)) for text in documents["text"].to_pylist()]
+    everywhere = np.ones(len(theirs), np.bool_)
+    found = []
+    for rule in (rule for rule in RULES if rule.only_repeated):
+        size = int(rule.reason.removeprefix("top_").removesuffix("_gram"))
+        shares = np.array([top_by_their_definition(one, num_chars, size) for one, num_chars in words])
+        dropped = np.asarray(shares > rule.max)
+        found.append({
+            "rule": rule.reason,
+            "as_shipped": agreement(dropped, failing(rule, theirs, "failing"), everywhere),
+            "same_units": agreement(dropped, failing(rule, theirs, "failing_in_our_units"), everywhere),
+        })  # fmt: skip
+    return found
+
+
+def our_words(text: str) -> list[str]:
+    """The words of `stages.text.profile`, folded to lower case in ASCII, in plain Python."""
+    classes = character_classes()
+    kinds = [class_of(ord(character), classes) for character in text]
+    coded = "".join(
+        "c" if kind <= KANA else "r" if kind <= DIGIT else "j" if ord(character) in JOINERS else " "
+        for kind, character in zip(kinds, text, strict=True)
+    )
+    folded = text.translate({upper: upper | 0x20 for upper in range(ord("A"), ord("Z") + 1)})
+    return [folded[match.start() : match.end()] for match in re.finditer("c|r+(?:jr+)*", coded)]
+
+
+def top_by_their_definition(words: list[str], num_chars: int, size: int) -> float:
+    """datatrove's: occurrences, overlapping or single ones too, times characters with spaces, of the first among the most frequent."""
+    counts = Counter(" ".join(words[at : at + size]) for at in range(len(words) - size + 1))
+    return max((count * len(ngram) for ngram, count in counts.most_common(1)), default=0) / max(num_chars, 1)
+
+
 def failing(rule: Rule, theirs: list[dict[str, Any]], key: str) -> npt.NDArray[np.bool_]:
     """Which documents datatrove's rule drops."""
     return np.array([rule.reason in row[key] for row in theirs])
@@ -269,6 +327,16 @@ def print_rules(rules: list[dict[str, Any]]) -> None:
             f1 = f"{a['f1']:.3f}" if a["both"] + a["datatrove"] + a["ours"] else "-"
             sides.append(f"{a['both']:6}{a['datatrove']:8}{a['ours']:6}{a['equal']:9.2%}{f1:>7}")
         print(f"{row['rule']:30}{row['column']:32}{sides[0]}   |{sides[1]}")
+
+
+def print_definition(rules: list[dict[str, Any]]) -> None:
+    """A line for each rule."""
+    print("top n-grams by datatrove's definition over our words; against datatrove as shipped, then with our words, on all documents")
+    for row in rules:
+        sides = [
+            f"{a['both']:6}{a['datatrove']:8}{a['ours']:6}{a['equal']:9.2%}{a['f1']:7.3f}" for a in (row["as_shipped"], row["same_units"])
+        ]
+        print(f"{row['rule']:62}{sides[0]}   |{sides[1]}")
 
 
 def print_differences(reason: str, documents: pa.Table, theirs: list[dict[str, Any]]) -> None:

@@ -242,9 +242,12 @@ def _count_document(data, chunks, start, end, classes, han_marks, words, word_nu
                         number = english_word(packed, words, word_numbers)
                         english += number > 0
                         gopher_seen |= np.int64(number <= _NUM_GOPHER_WORDS) << number
-                    at = behind
                     chars += length
-                    line_to, chars_to = at, chars
+                    line_to, chars_to = behind, chars
+                    followed = following == 0x20  # as most are: taken along, a step less
+                    spaces += followed
+                    chars += followed
+                    at = behind + followed
                     continue
             elif chunk & _80 == _0:
                 code = np.int64(chunk & _FF)
