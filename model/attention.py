@@ -34,18 +34,21 @@ Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def attention(num_queries: int, num_keys: int, slopes: list[float] | None, segments_BM: Tensor | None, device: torch.device) -> Attend:
     """How all layers of one forward pass attend. `slopes`: ALiBi's, by head."""
-    if (
-        segments_BM is not None
-        and segments_BM.device.type == "cpu"
-        and bool(((segments_BM == segments_BM[:, :1]) & (segments_BM != 0)).all())
-    ):
-        segments_BM = None  # asked on the CPU only: the answer would stall a GPU
+    if segments_BM is not None and _is_one(segments_BM):
+        segments_BM = None
     if slopes is None and segments_BM is None and num_queries in (1, num_keys):
         return partial(sdpa, is_causal=num_queries > 1)
     slopes_H = None if slopes is None else torch.tensor(slopes, dtype=torch.float32, device=device)
     if device.type == "cuda" and num_queries > 1:
         return flex_attend(num_queries, num_keys, slopes_H, segments_BM, device, compiled=True)
     return dense_attend(num_queries, num_keys, slopes_H, segments_BM, device)
+
+
+def _is_one(segments_BM: Tensor) -> bool:
+    """Whether each row is one segment without padding. Asked where the answer is at hand: it would stall a GPU and break a graph."""
+    if segments_BM.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    return bool(((segments_BM == segments_BM[:, :1]) & (segments_BM != 0)).all())
 
 
 def dense_attend(

@@ -192,3 +192,20 @@ Baichuan(preset("nano"))(ids, labels=ids).loss.backward()
 assert not {"stages", "pipeline"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by torch itself, of its own class
+@pytest.mark.parametrize("position", ["rope", "alibi"])
+def test_a_training_step_is_one_graph(position: Any) -> None:
+    """torch.compile meets no break, with packed documents too, and the gradients are the same."""
+    model = lively(BaichuanConfig(**SMALL, position=position, norm_head=True, z_loss_weight=1e-2))
+    ids, mask = torch.randint(3, 97, (2, 12)), torch.tensor([[1] * 5 + [2] * 7, [0] * 3 + [4] * 9])
+
+    def step(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        loss: torch.Tensor = model(ids, attention_mask=mask, labels=ids).loss
+        return loss
+
+    compiled = torch.compile(step, backend="aot_eager", fullgraph=True)
+    expected, found = gradients(model, step(ids, mask)), gradients(model, compiled(ids, mask))
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, expected[name], atol=1e-6, rtol=0)
