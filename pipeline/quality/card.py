@@ -39,12 +39,17 @@ def write_card(path: Path, card: dict[str, Any]) -> None:
     lines = [f"# Quality model {card['name']}", "", "Made by `corpus quality train`; settings and figures in full: `model.json`.", ""]
     lines += [f"Languages: {', '.join(card['languages'])}. Trained on {card['data']['windows']:,} windows, half of them good.", ""]
     lines += ["## What it is worth", ""]
-    lines += ["On sources that neither training nor calibration saw. Classes count equally, so do the sources of a class. F1: of the good",
-              f"documents at a probability of .5. ECE: {BINS} bins of equal weight.", ""]  # fmt: skip
-    lines += _table([["language", "documents", "F1", "AUC", "ECE", "sources"]] + [
-        [lang, f"{test['documents']:,}", test["f1"], test["auc"], test["ece"], ", ".join(test["sources"])]
-        for lang, test in card["metrics"].items()
-    ])  # fmt: skip
+    lines += [
+        "Documents of sources that neither training nor calibration saw; of `known` ones, by a model trained without the document.",
+        "Classes count equally, so do the sources of a class. F1: of the good documents at a probability of .5. ECE: the mean distance",
+        f"between probability and share of good documents, over {BINS} bins of equal weight.",
+        "",
+    ]
+    rows = [["language", "sources", "documents", "F1", "AUC", "ECE"]]
+    for lang, test in card["metrics"].items():
+        for name, found in ((", ".join(test["sources"]), test), ("known", card["metrics_on_known_sources"][lang])):
+            rows.append([lang, name, f"{found['documents']:,}", found["f1"], found["auc"], found["ece"]])
+    lines += _table(rows)
     lines += ["", "## Scores by source", ""]
     lines += ["`good_share`: documents with a probability of .5 or more.", ""]
     names = ["lang", "kind", "domain", "source", "part", "documents", "good_share", "p10", "median", "p90"]

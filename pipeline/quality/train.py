@@ -77,7 +77,7 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
         with ThreadPoolExecutor(PROCESSES) as pool:  # threads that wait for processes
             last, *others = pool.map(lambda fold: _fit(table, part, found, fold, config, Path(folder)), [None, *folds])
         seconds["train"] = time.perf_counter() - clock
-        calibration = _cross_fitted(table, part, found, [one.weights for one in others])
+        calibration, unseen = _cross_fitted(table, part, found, [one.weights for one in others])
         scored = _scores(found, last.weights, calibration)
         data = last.path.read_bytes()
         card = {
@@ -92,7 +92,8 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
             "settings": as_settings(config),
             "learning_rate": last.rate,
             "data": {"input": input_identity(config), "windows": len(last.windows.document), "parts": _sources(table, part)},
-            "metrics": {lang: _metrics(table, part, scored, lang) for lang in config.languages},
+            "metrics": {lang: _metrics(table, part == TEST, scored, lang) for lang in config.languages},
+            "metrics_on_known_sources": {lang: _metrics(table, part != TEST, unseen, lang) for lang in config.languages},
             "scores": _by_source(table, part, scored),
             "ngrams": ngram_weights(last.windows, last.weights),
         }
@@ -156,11 +157,13 @@ def _refuse_few(config: TrainConfig, table: pa.Table, part: Parts, found: Cut) -
                        f"held out; wanted at least {MIN_DOCUMENTS}: name more sources")  # fmt: skip
 
 
-def _cross_fitted(table: pa.Table, part: Parts, found: Cut, models: list[Weights]) -> Calibration:
+def _cross_fitted(table: pa.Table, part: Parts, found: Cut, models: list[Weights]) -> tuple[Calibration, Floats]:
     """Fit to texts as scored by models that have not seen them: half are of a source that the model has not seen either.
 
-    Half are windows, half whole documents; languages, classes and sources count equally.
+    Half are windows, half whole documents; languages, classes and sources count equally. Returns also the probabilities of documents as
+    scored by a model that knows their source; NaN for those that no such model has scored.
     """
+    known_margin, known_tokens = np.zeros(table.num_rows), np.zeros(table.num_rows, np.int64)
     margins: list[Floats] = []
     groups: list[npt.NDArray[np.int64]] = []
     deal = _deal(table, part)
@@ -173,11 +176,14 @@ def _cross_fitted(table: pa.Table, part: Parts, found: Cut, models: list[Weights
                 at = np.flatnonzero(unseen[document] & (pieces.tokens > 0))
                 row = document[at]
                 margins.append(pieces.margin[at])
+                if is_known and not is_window:
+                    known_margin[row], known_tokens[row] = pieces.margin[at], pieces.tokens[at]
                 groups.append(
                     np.stack([np.full_like(row, 2 * is_known + is_window), *(code[row] for code in codes), pieces.tokens[at], row])
                 )
     group = np.concatenate(groups, axis=1)
-    return calibrate(np.concatenate(margins), group[4], _is_good(table)[group[5]], balanced(*group[:4]))
+    calibration = calibrate(np.concatenate(margins), group[4], _is_good(table)[group[5]], balanced(*group[:4]))
+    return calibration, np.where(known_tokens > 0, calibration.probability(known_margin, known_tokens), np.nan)
 
 
 def _deal(table: pa.Table, part: Parts) -> Parts:
@@ -225,10 +231,10 @@ def _references(table: pa.Table, part: Parts, score: Floats) -> dict[str, list[f
     return grids
 
 
-def _metrics(table: pa.Table, part: Parts, score: Floats, language: str) -> dict[str, Any]:
-    """F1, AUC and ECE on the test sources of a language; classes count equally, and the sources of a class."""
+def _metrics(table: pa.Table, wanted: npt.NDArray[np.bool_], score: Floats, language: str) -> dict[str, Any]:
+    """F1, AUC and ECE on the wanted documents of a language; classes count equally, and the sources of a class."""
     lang, kind, source = _columns(table, "lang", "kind", "source")
-    at = np.flatnonzero((part == TEST) & (lang == language) & ~np.isnan(score))
+    at = np.flatnonzero(wanted & (lang == language) & ~np.isnan(score))
     good, weight = kind[at] == POSITIVE, balanced(_codes(table, "kind")[at], _codes(table, "source")[at])
     return {
         "documents": len(at),
