@@ -2,7 +2,7 @@
 
 | kind | what is left alone |
 |---|---|
-| email | reserved domains (example.com, .test, .invalid, .local: RFC 2606 and 6762), files (logo@2x.png), git@host:path, user:password@host in URLs |
+| email | reserved domains (example.com, .test, .invalid, .local: RFC 2606 and 6762), forms to fill in (xxx@xxx.com), files (logo@2x.png), git@host:path, user:password@host in URLs |
 | ip | private, loopback, link-local, documentation and multicast ranges; version and section numbers: after v or a word for version, after / or a letter, and if each part is below 32 and no word for address stands before |
 """  # noqa: E501 - a table
 
@@ -23,7 +23,9 @@ _FILES = re.compile(
 _VERSION_WORDS = re.compile(r"(?:\b(?:version|ver\.?|release|build|firmware|driver)|版本号?|固件|驱动|第|条|节|§)\s*[:：]?\s*[vV]?$", re.I)
 _ADDRESS_WORDS = re.compile(r"ip|地址|address|host|server|服务器|主机|网关|gateway|dns|ping|login|登录|from|client|remote", re.I)
 _SECTION = re.compile(r"\s*(?:章|节|条|版|chapter|section)", re.I)
-_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}$")
+_PATTERN = re.compile(r"(?:^|@)[xX]{2,}(?:[@.]|$)")
+"""xxx@xxx.com: to be filled in."""
 
 
 def emails(window: str, start: int, end: int) -> Iterator[Found]:
@@ -33,7 +35,12 @@ def emails(window: str, start: int, end: int) -> Iterator[Found]:
     if local is None or domain is None:
         return
     begin = start - len(local[0])
-    if _FILES.match(domain[0].rpartition(".")[2]) or _RESERVED.search(domain[0]) or ".." in local[0]:
+    if (
+        _FILES.match(domain[0].rpartition(".")[2])
+        or _RESERVED.search(domain[0])
+        or ".." in local[0]
+        or _PATTERN.search(local[0] + "@" + domain[0])
+    ):
         return
     if re.match(r"[\w@-]", window[domain.end() : domain.end() + 1], re.ASCII):
         return
@@ -46,12 +53,11 @@ def emails(window: str, start: int, end: int) -> Iterator[Found]:
 
 
 def ipv4(window: str, start: int, end: int) -> Iterator[Found]:
-    """The address that `window[start:end]` is, if it is one of somebody's."""
-    start += window[start] in "(+"
-    match = _IPV4.fullmatch(window, start, end)
+    """The address at the end of `window[start:end]`, if it is one of somebody's; another number may stand before it."""
+    match = _IPV4.search(window, start, end)
     if match is None or not _is_global(match[0]):
         return
-    before, after = window[max(0, start - 24) : start], window[end : end + 10]
+    before, after = window[max(0, match.start() - 24) : match.start()], window[end : end + 10]
     if re.search(r"[\w./\-]$", before, re.ASCII) and not re.search(r"(?:://|[^\w./]-)$", before):
         return
     if re.match(r"[A-Za-z_]|\.\d|-[A-Za-z\d]", after) or _VERSION_WORDS.search(before) or _SECTION.match(after):

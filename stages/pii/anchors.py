@@ -21,7 +21,7 @@ MIN_DIGITS = 7
 
 _KEYS = (
     *(b"AKIA", b"ASIA", b"AIza", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"glpat-", b"sk-", b"sk_live_", b"rk_live_"),
-    *(b"xoxb-", b"xoxp-", b"xoxa-", b"xoxr-", b"xoxs-", b"hf_", b"npm_", b"eyJ"),
+    *(b"xoxb-", b"xoxp-", b"xoxa-", b"xoxr-", b"xoxs-", b"hf_", b"npm_", b"eyJ", b"SG.", b"pypi-"),
 )
 _WORDS = (
     b"api",
@@ -34,6 +34,7 @@ _WORDS = (
     "密码".encode(),
     "密钥".encode(),
     "口令".encode(),
+    "令牌".encode(),
 )
 _BLOCK = b"-----BEGIN"
 
@@ -64,25 +65,31 @@ def anchors(text: TextBuffer) -> Anchors:
 
 
 @lru_cache(maxsize=1)
-def _tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Class of each byte; patterns as rows by their first byte, their lengths and kinds; where the rows of each first byte begin."""
+def _tables() -> tuple[
+    npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int64]
+]:
+    """Class of each byte; the first two bytes of all patterns; patterns as rows by their first byte, their lengths and kinds; where the
+    rows of each first byte begin. First bytes such as those of 密 and 令 are frequent in Chinese: asking for two makes the scan 1.6x faster.
+    """
     rows = [(key[0], key, KEY) for key in _KEYS] + [(_BLOCK[0], _BLOCK, BLOCK)]
     rows += [(first, word, ASSIGNED) for word in _WORDS for first in {word[0], word[:1].upper()[0]}]
     rows.sort()
     matrix = np.zeros((len(rows), max(len(pattern) for _, pattern, _ in rows)), np.uint8)
     classes = np.zeros(256, np.uint8)
-    for row, (first, pattern, _) in enumerate(rows):
+    pairs = np.zeros((256, 256), np.bool_)
+    for row, (first, pattern, kind) in enumerate(rows):
         matrix[row, : len(pattern)] = np.frombuffer(pattern, np.uint8)
         classes[first] = _BEGIN
+        pairs[first, [pattern[1], *(pattern[1:2].upper() if kind == ASSIGNED else b"")]] = True
     classes[ord("0") : ord("9") + 1] = _DIGIT
     classes[ord("@")], classes[ord(":")], classes[ord("-")] = _SIGN_AT, _COLON, _DASH
     classes[0xEF] = _WIDE
     bounds = np.searchsorted([first for first, _, _ in rows], np.arange(257))
-    return classes, matrix, np.array([len(p) for _, p, _ in rows]), np.array([k for _, _, k in rows], np.uint8), bounds
+    return classes, pairs, matrix, np.array([len(p) for _, p, _ in rows]), np.array([k for _, _, k in rows], np.uint8), bounds
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _scan(data, offsets, classes, patterns, lengths, pattern_kinds, bounds, places, kinds):  # type: ignore[no-untyped-def]
+def _scan(data, offsets, classes, pairs, patterns, lengths, pattern_kinds, bounds, places, kinds):  # type: ignore[no-untyped-def]
     count = 0
     for document in range(len(offsets) - 1):
         begin, stop = offsets[document], offsets[document + 1]
@@ -103,7 +110,9 @@ def _scan(data, offsets, classes, patterns, lengths, pattern_kinds, bounds, plac
                 if end > at:
                     kind = COLONS
             elif class_ == _DASH or (
-                class_ == _BEGIN and (at == begin or data[at] >= 0x80 or data[at - 1] == 95 or not _is_word(data[at - 1]))
+                at + 1 < stop
+                and pairs[data[at], data[at + 1]]
+                and (at == begin or data[at] >= 0x80 or _begins_word(data[at - 1], data[at]))
             ):
                 end, kind = _pattern(data, at, stop, patterns, lengths, pattern_kinds, bounds)
             if kind != 255:
@@ -123,6 +132,12 @@ def _is_word(byte):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, _nrt=False)
+def _begins_word(previous, byte):  # type: ignore[no-untyped-def]
+    """Names are cut at underscores and at capitals: client_secret, appSecret."""
+    return previous == 95 or not _is_word(previous) or (97 <= previous <= 122 and 65 <= byte <= 90)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def _is_wide_digit(data, at, stop):  # type: ignore[no-untyped-def]
     return at + 2 < stop and data[at] == 0xEF and data[at + 1] == 0xBC and 0x90 <= data[at + 2] <= 0x99
 
@@ -136,9 +151,9 @@ def _digit_width(data, at, stop):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, _nrt=False)
 def _number(data, at, stop):  # type: ignore[no-untyped-def]
-    """End of a group of digits with single separators, and its kind."""
+    """End of a group of digits with single separators, and its kind; an address ends it before a blank."""
     digits = 0
-    dots = 0
+    dots = 0  # since the last separator of another kind
     run = 0
     short_runs = True
     while True:
@@ -150,16 +165,31 @@ def _number(data, at, stop):  # type: ignore[no-untyped-def]
             continue
         short_runs = short_runs and run <= 3
         run = 0
+        if dots == 3 and short_runs and at < stop and data[at] == 32:
+            break
         following = at + 1
         closes = at < stop and data[at] in (40, 41) and following < stop and data[following] == 32  # ") " before the number proper
         if closes or (at < stop and data[at] == 32 and following < stop and data[following] == 40):
             following += 1
         if at < stop and data[at] in (32, 45, 46, 40, 41) and _digit_width(data, following, stop):
-            dots += data[at] == 46
+            if data[at] == 46:
+                dots += 1
+            else:
+                dots, short_runs = 0, True
             at = following
             continue
-        if at + 2 < stop and data[at] == 0xEF and data[at + 1] == 0xBC and data[at + 2] == 0x8D and _digit_width(data, at + 3, stop):
-            at += 3  # －
+        if (
+            at + 2 < stop
+            and data[at] == 0xEF
+            and data[at + 1] == 0xBC
+            and data[at + 2] in (0x8D, 0x8E)
+            and _digit_width(data, at + 3, stop)
+        ):
+            if data[at + 2] == 0x8E:  # ．
+                dots += 1
+            else:  # －
+                dots, short_runs = 0, True
+            at += 3
             continue
         break
     if dots == 3 and short_runs:

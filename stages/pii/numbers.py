@@ -3,16 +3,17 @@
 | kind | form | certain by |
 |---|---|---|
 | phone | mainland mobiles, land lines with area code, +country numbers, North American ones in brackets or after a word for phone | the numbering plans of the `phonenumbers` library |
-| id_card | 18 digits (the last may be X); 15 of the old cards after 身份证 | province, date of birth, check digit (GB 11643-1999) |
+| id_card | 18 digits (the last may be X), also in groups of 6, 8 and 4; 15 of the old cards after 身份证 | province, date of birth, check digit (GB 11643-1999) |
 | bank_card | 13-19 digits, bare or in groups | issuer's prefix, length, Luhn's check digit; 13 and 14 digits only after a word for card |
-| passport | Chinese passports: E or G and 8 characters | a word for passport before it |
+| passport | Chinese passports: E or G and 8 characters; DE, SE or PE and 7 digits | a word for passport before it |
 
-A number next to letters, after a decimal point or in a longer number is none of these. One after a word for orders, parcels or books (订单,
-单号, ISBN, tracking …) is left alone unless a word for phone or card stands nearer: one in ten long numbers satisfies Luhn by chance.
+A number next to letters, after a decimal point or in a longer number is none of these; as the value of `name=` an identity number, or what the
+name says (`mobile=`, `card=`). One after a word for orders, parcels or books (订单, 单号, ISBN, tracking …) is left alone unless a word for
+phone, card or passport stands nearer: one in ten long numbers satisfies Luhn by chance.
 """  # noqa: E501 - a table
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 
@@ -26,9 +27,9 @@ BEFORE, AFTER = 28, 10
 _PHONE_WORDS = re.compile(
     r"手机|电话|热线|致电|联系|传真|微信|短信|来电|拨打|tel|phone|mobile|cell|call|fax|whatsapp|sms|dial|contact", re.I
 )
-_CARD_WORDS = re.compile(r"卡号|银行卡|信用卡|借记卡|储蓄卡|账号|帐号|账户|帐户|card|visa|mastercard|account", re.I)
+_CARD_WORDS = re.compile(r"卡号|银行卡|信用卡|借记卡|储蓄卡|账号|帐号|账户|帐户|card|visa|mastercard|account|\bpan=", re.I)
 _IDENTITY_WORDS = re.compile(r"身份证|证件号|身份号码|公民身份|ID card|identity", re.I)
-_PASSPORT_WORDS = re.compile(r"护照|passport", re.I)
+_PASSPORT_WORDS = re.compile(r"护照(?:编号)?|passport", re.I)
 _OTHER_WORDS = re.compile(
     r"订单|单号|编号|流水|序列号|序号|文号|批号|条码|货号|快递|运单|版本|学号|工号|案号|登记号|许可证|注册号|专利|书号|刊号|时间戳|"
     r"isbn|issn|doi|order|tracking|invoice|serial|ticket|version|patent|sku|part no|model|uuid|hash|timestamp|case no|receipt|registration",
@@ -39,14 +40,18 @@ _MOBILE = re.compile(r"(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:\d{8}|-\d{4}-\d{4}| \d{4
 _TOLL_FREE = re.compile(r"18(?:00|33|44|55|66|77|88)")
 """1-800 and the like without hyphens look like Chinese mobiles."""
 _HAN = re.compile(r"[\u4e00-\u9fff]")
-_UNITS = re.compile(r"\s*(?:bytes?|字节|[kmgt]i?b\b|[nmu]?s\b|元|美元|人|次|个|件|吨)", re.I)
+_UNITS = re.compile(r"\s*(?:bytes?|字节|[kmgt]i?b\b|[nmu]?s\b|[美港日欧韩]?元|英镑|股(?![东份市票])|人|次|个|件|吨)", re.I)
 _LAND_LINE = re.compile(r"(?:(?:\+|00)86[- ]?\(?0?\d{2,3}\)?|\(0\d{2,3}\)|0\d{2,3})[- ]? ?[2-9]\d{2,3}[- ]?\d{4}")
 _INTERNATIONAL = re.compile(r"\+\(?[1-9][\d\-. ()]{6,19}\d")
 _NORTH_AMERICAN = re.compile(r"(?:1[-. ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}")
 _CARD = re.compile(r"\d{13,19}|\d{4}([- ])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?|3[47]\d{2}([- ])\d{6}\2\d{5}")
-_ID_18 = re.compile(r"\d{17}[\dXx]")
+_ID_18 = re.compile(r"\d{17}[\dXx]|\d{6}([- ])\d{8}\1\d{3}[\dXx]")
 _ID_15 = re.compile(r"\d{15}")
-_PASSPORT = re.compile(r"(?:E[A-HJ-NP-Z]|[EG]\d)\d{7}")
+_PASSPORT = re.compile(r"(?:E[A-HJ-NP-Z]|[DPS]E|[EG]\d)\d{7}")
+
+_NAME = re.compile(r"[A-Za-z]\w*=$", re.ASCII)
+_ALTERNATIVE = re.compile(r"(?<![\w/.=\-])[+(]?\d[\d\-() ]{8,}/$", re.ASCII)
+"""A number, and with a slash another one: 0571-87654321/87654322."""
 
 _PROVINCES = frozenset(
     map(str, (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83))
@@ -57,14 +62,14 @@ _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 def numbers(window: str, start: int, end: int) -> Iterator[Found]:
     """What stands in the group of digits `window[start:end]`; each character belongs to one number at most."""
     before, after = window[max(0, start - BEFORE) : start], window[end : end + AFTER]
-    if _PASSPORT_WORDS.search(before):
+    if _PASSPORT_WORDS.search(before) and not _other(before, _PASSPORT_WORDS):
         yield from _passports(window, start, end)
     taken = start
     for match in re.finditer(r"[+(\d]", window[start:end]):
         at = start + match.start()
         if at < taken or not _begins(window, at):
             continue
-        for find in (_identity, _mobile, _card, _land_line, _international, _north_american):
+        for find in _finders(window, at):
             found = find(window, at, before + window[start:at], after)
             if found is not None:
                 yield found
@@ -72,10 +77,23 @@ def numbers(window: str, start: int, end: int) -> Iterator[Found]:
                 break
 
 
+def _finders(window: str, at: int) -> tuple[Callable[[str, int, str, str], Found | None], ...]:
+    """What a number at `at` may be; as the value of `name=` identity numbers, and what the name says."""
+    of_phones = (_mobile, _land_line, _international, _north_american)
+    name = _NAME.search(window, max(0, at - BEFORE), at)
+    if name is None or window[at] == "+":
+        return (_identity, _mobile, _card, *of_phones[1:])
+    if _PHONE_WORDS.search(name[0]):
+        return of_phones
+    return (_identity, _card) if _CARD_WORDS.search(name[0]) else (_identity,)
+
+
 def _begins(window: str, at: int) -> bool:
     """Whether no number or word goes on here."""
     previous = window[at - 1] if at else " "
-    return not (previous.isascii() and (previous.isalnum() or previous in "._=/#&%~+")) or (previous in "=/" and window[at] == "+")
+    if previous in "=/":
+        return window[at] == "+" or (_NAME if previous == "=" else _ALTERNATIVE).search(window, max(0, at - BEFORE), at) is not None
+    return not (previous.isascii() and (previous.isalnum() or previous in "._#&%~+"))
 
 
 def _ends(window: str, at: int) -> bool:
@@ -93,7 +111,7 @@ def _other(before: str, words: re.Pattern[str]) -> bool:
 
 def _identity(window: str, at: int, before: str, after: str) -> Found | None:
     match = _ID_18.match(window, at)
-    if match and _ends(window, match.end()) and is_identity_number(match[0]):
+    if match and _ends(window, match.end()) and is_identity_number(re.sub("[- ]", "", match[0])):
         return Found("id_card", at, match.end())
     match = _ID_15.match(window, at)
     if not match or not _ends(window, match.end()) or not _IDENTITY_WORDS.search(before) or match[0][:2] not in _PROVINCES:
@@ -194,6 +212,7 @@ def _is_issued(digits: str) -> bool:
         or ((four == 6011 or two == 65) and length == 16)  # Discover
         or (3528 <= four <= 3589 and length == 16)  # JCB
         or (two in (30, 36, 38) and length == 14)  # Diners Club
+        or (four == 9558 and length == 19)  # ICBC before UnionPay
     )
 
 

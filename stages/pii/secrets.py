@@ -18,12 +18,20 @@ _FORMS = re.compile(
     r"|xox[abprs]-[0-9A-Za-z\-]{10,128}"
     r"|hf_[A-Za-z0-9]{30,64}"
     r"|npm_[A-Za-z0-9]{36}"
+    r"|SG\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9_\-]{43}"
+    r"|pypi-AgE[A-Za-z0-9_\-]{50,255}"
     r"|eyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}"
 )
-_VALUE = re.compile(r"\s*(?:[\"'`]|“)?([A-Za-z0-9/+=_\-.~!@#$%^&*]{12,256})")
+MIN_LENGTH = 12
+"""Characters of an assigned value."""
+_VALUE = re.compile(rf"\s*(?:[\"'`]|“)?([A-Za-z0-9/+=_\-.~!@#$%^&*]{{{MIN_LENGTH},256}})")
+_NEXT = re.compile(r"&\w+=")
+"""The next part of a query string."""
 _BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _BODY = re.compile(r"(?:\s*[A-Za-z0-9+/=]{16,76})+")
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{24}")
+"""What tells a key from a place for one, such as <your key> or `...`."""
 _PLACEHOLDER = re.compile(r"x{4}|\*{3}|\.{3}|example|placeholder|changeme|your[_-]|<|\$\{|1234567|abcdef", re.I)
 
 MIN_BITS = 3.2
@@ -47,7 +55,9 @@ def assigned(window: str, start: int, end: int) -> Iterator[Found]:
     match = _VALUE.match(window, end)
     if match is None:
         return
-    value = match[1].rstrip(".")
+    value = _NEXT.split(match[1], maxsplit=1)[0].rstrip(".")
+    if len(value) < MIN_LENGTH:
+        return
     mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
     if mixed and entropy(value) >= MIN_BITS and not _PLACEHOLDER.search(value) and not re.search(r"[a-z]{9}|[./]\w+[./]", value):
         yield Found("api_key", match.start(1), match.start(1) + len(value))
@@ -58,9 +68,11 @@ def private_keys(window: str, start: int, end: int) -> Iterator[Found]:
     begin = _BEGIN.match(window, start)
     if begin is None:
         return
-    close = _END.search(window, begin.end())
+    another = window.find("-----BEGIN", begin.end())
+    close = _END.search(window, begin.end(), another if another >= 0 else len(window))
     if close is not None:
-        yield Found("private_key", start, close.end())
+        if _KEY_LINE.search(window, begin.end(), close.start()):
+            yield Found("private_key", start, close.end())
     elif body := _BODY.match(window, begin.end()):
         yield Found("private_key", start, body.end())
 

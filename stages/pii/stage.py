@@ -1,5 +1,6 @@
 """The stage `pii`: masks what names or exposes a person, and counts it by kind."""
 
+import string
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,10 +38,17 @@ BEFORE_BYTES = 96
 AFTER_BYTES = (280, 40, 40, 40, 280, 280, 8192)
 """What of a text is looked at before an anchor, and behind one of each kind."""
 
+
+def _dotted(window: str, start: int, end: int) -> Iterator[Found]:
+    """An address, and numbers before it: 13812345678 39.156.66.10."""
+    yield from ipv4(window, start, end)
+    yield from numbers(window, start, end)
+
+
 _FINDERS: dict[int, Callable[[str, int, int], Iterator[Found]]] = {
     places.AT: emails,
     places.NUMBER: numbers,
-    places.DOTTED: ipv4,
+    places.DOTTED: _dotted,
     places.COLONS: ipv6,
     places.KEY: keys,
     places.ASSIGNED: assigned,
@@ -50,13 +58,13 @@ _WIDE = {
     ord("＠"): "@",
     ord("．"): ".",
     ord("－"): "-",
+    ord("＿"): "_",
     ord("＋"): "+",
     ord("（"): "(",
     ord("）"): ")",
     ord("　"): " ",
-    ord("Ｘ"): "X",
-    ord("ｘ"): "x",
-} | {ord("０") + digit: str(digit) for digit in range(10)}
+} | {ord(sign) + 0xFEE0: sign for sign in string.digits + string.ascii_letters}
+"""Signs that numbers and addresses are written with; not ，and ： and the like, which end them."""
 
 
 @dataclass(frozen=True, kw_only=True)
