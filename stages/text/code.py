@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.text.buffers import TextBuffer, read_only
-from stages.text.kernel import kernel
+from stages.text.kernel import HIGHS, alphanumeric, eight_bytes, kernel, leading, three_bytes
 from stages.text.profile import Profile
 
 MIN_PUNCTUATION_SHARE = 0.04
@@ -57,7 +57,7 @@ def code_shares(text: TextBuffer, profile: Profile) -> CodeShares:
     text = text.read_only()
     shares = np.zeros((2, len(text)), np.float32)
     looked_at = profile.ascii_punctuation >= MIN_PUNCTUATION_SHARE * profile.num_chars
-    _shares(text.data, text.offsets, looked_at, *_tables(), shares)
+    _shares(text.data, eight_bytes(text.data), text.offsets, looked_at, *_tables(), shares)
     return CodeShares(*shares)
 
 
@@ -97,7 +97,7 @@ def _tables() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_], npt.NDArra
 
 
 @kernel
-def _shares(data, offsets, looked_at, keywords, in_word, operators, shares):  # type: ignore[no-untyped-def]
+def _shares(data, chunks, offsets, looked_at, keywords, in_word, operators, shares):  # type: ignore[no-untyped-def]
     for document in range(len(offsets) - 1):
         if not looked_at[document]:
             continue
@@ -119,7 +119,7 @@ def _shares(data, offsets, looked_at, keywords, in_word, operators, shares):  # 
                 code += chars
                 total += chars
                 continue
-            line_chars, line_math, signs, at = _scan_line(data, at, end, keywords, in_word, operators)
+            line_chars, line_math, signs, at = _scan_line(data, chunks, at, end, keywords, in_word, operators)
             if line_chars == 0:
                 continue
             plain = line_chars - line_math
@@ -160,7 +160,7 @@ def _is_visible(byte):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _scan_line(data, at, end, keywords, in_word, operators):  # type: ignore[no-untyped-def]
+def _scan_line(data, chunks, at, end, keywords, in_word, operators):  # type: ignore[no-untyped-def]
     """Visible characters, those in formulas, signs of code, and the place behind the line."""
     chars, math, brackets = 0, 0, 0
     signs = 2 if _is_key(data, at, end, in_word) else _starts_with_keyword(data, at, end, keywords, in_word)
@@ -168,6 +168,22 @@ def _scan_line(data, at, end, keywords, in_word, operators):  # type: ignore[no-
     before = np.int64(0)  # the byte before, 0 behind a formula and behind an operator
     dotted = False
     while at < end and data[at] != _NEWLINE:
+        chunk = chunks[at] if at + 8 <= end else np.uint64(0)
+        while three_bytes(chunk) >= 0:  # nor are these signs
+            chars += 1
+            second_last, last = last, np.int64(data[at])
+            before = np.int64(data[at + 2])
+            at += 3
+            chunk = chunks[at] if at + 8 <= end else np.uint64(0)
+        if at >= end or data[at] == _NEWLINE:
+            break
+        length = leading(~alphanumeric(chunk) & HIGHS)
+        if length > 0:  # letters and digits are no signs
+            chars += length
+            second_last = np.int64(data[at + length - 2]) if length > 1 else last
+            before = last = np.int64(data[at + length - 1])
+            at += length
+            continue
         byte = np.int64(data[at])
         if byte == 0x24 or byte == 0x5C:  # noqa: PLR1714, a tuple is slower here
             behind = _formula_end(data, at, end)

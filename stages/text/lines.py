@@ -194,6 +194,11 @@ def _describe(data, chunks, begin, newline, limit, classes, roles, features, lin
             letters += run
             chars += run
             continue
+        if code >= 0x800 and ASCII_PUNCTUATION < classes[code] <= EMOJI:
+            symbols += 1
+            chars += 1
+            at += 3
+            continue
         num_ascii = min(leading(chunk & HIGHS), end - at)
         if num_ascii > 0:
             inside = HIGHS if num_ascii == 8 else HIGHS & (_1 << np.uint64(8 * num_ascii)) - _1

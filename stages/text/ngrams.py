@@ -281,7 +281,10 @@ def _hash_words(data, chunks, start, end, classes, words, ends):  # type: ignore
                 chunk = chunks[at + chars] if at + chars + 8 <= end else last_bytes(data, at + chars, end)
                 length = leading(~alphanumeric(chunk) & HIGHS)
             following = np.int64(chunk >> np.uint64(8 * length) & _FF)
-            if following >= 0x80 or (following in _ASCII_JOINERS and chars + length > 0):
+            in_word = chars + length > 0
+            if (following >= 0x80 and not in_word) or (
+                in_word and (following >= 0x80 or following in _ASCII_JOINERS) and _may_go_on(data, at + chars + length, end, classes)
+            ):
                 word, chars, at = _other_word(data, chunks, at, end, classes)
                 if chars == 0:
                     continue
@@ -290,7 +293,7 @@ def _hash_words(data, chunks, start, end, classes, words, ends):  # type: ignore
                     word *= _STEP
                     word = word ^ word >> _29 ^ (chunk | _LOWER) & (_1 << np.uint64(8 * length)) - _1
                     chars += length
-                at += chars + 1
+                at += chars + (following < 0x80)  # that sign or space is taken along
                 if chars == 0:
                     continue
         word *= _STEP
@@ -299,6 +302,13 @@ def _hash_words(data, chunks, start, end, classes, words, ends):  # type: ignore
         num_words += 1
         ends[num_words] = total
     return num_words
+
+
+@kernel
+def _may_go_on(data, at, end, classes):  # type: ignore[no-untyped-def]
+    """Whether a word may go on with the character at `at`, which is no ASCII letter or digit."""
+    code, _ = decode(data, at, end)
+    return code in JOINERS or HANGUL <= class_of(code, classes) <= DIGIT
 
 
 @kernel
