@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.errors import InputError
@@ -23,7 +24,9 @@ def texts(inputs: Sequence[str]) -> Callable[[], Iterator[pa.RecordBatch]]:
     """A function that gives all texts from the start each time it is called, in batches with those of `COLUMNS` that there are.
 
     An input is the output folder of a run (its `corpus/` is read), or a file, folder or glob as a source takes it. The domain of a text
-    that is not of a corpus is its file's name up to the first dot. Raises `InputError` now if an input matches nothing.
+    that is not of a corpus is its file's name up to the first dot. Records that cannot be read are left out.
+
+    Raises `InputError` now if an input matches nothing, and later for a file that is broken or has no record that can be read.
     """
     files = [file for name in inputs for file in _files(name)]
 
@@ -62,9 +65,18 @@ def _read(file: FileInfo) -> Iterator[pa.RecordBatch]:
             found = inflated.pieces
         else:
             found = pieces(file, source, _PIECE_BYTES)
+        num_good, detail = 0, None
         for piece in found:
             for rows in read(piece, source, _BATCH_ROWS):
-                yield _named(rows.columns.select(["id", "text", "lang", "domain", "path", "record"]))
+                good = rows.columns.filter(pc.is_null(rows.columns["fault"]))
+                num_good += good.num_rows
+                if good.num_rows < rows.columns.num_rows and detail is None:
+                    detail = next(value for value in rows.columns["fault_detail"].to_pylist() if value)
+                yield _named(good.select(["id", "text", "lang", "domain", "path", "record"]))
+        if detail and not num_good:
+            raise InputError(
+                f"{file.uri}: no record of this file can be read, the first for: {detail}; make a corpus of it with `corpus run`"
+            )
 
 
 def _large(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -20,7 +20,7 @@ SPACE = "▁"
 
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3
 _PIECE, _SCORE, _TYPE = 1, 2, 3
-_MODEL_TYPE, _SUFFIX, _BYTE_FALLBACK = 3, 24, 35
+_INPUT, _PREFIX, _MODEL_TYPE, _THREADS, _SUFFIX, _BYTE_FALLBACK = 1, 2, 3, 16, 24, 35
 _CHARS_MAP, _DUMMY_PREFIX, _EXTRA_WHITESPACES, _ESCAPE = 2, 3, 4, 5
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -82,11 +82,21 @@ def parse_model(data: bytes, name: str) -> ModelFile:
 
 def with_dummy_prefix(data: bytes) -> bytes:
     """The same model, putting a space before each text. We train without: our words carry their own spaces."""
+    return _patched(data, _NORMALIZER, {_DUMMY_PREFIX}, _written(_DUMMY_PREFIX, _VARINT, 1))
+
+
+def without_traces(data: bytes) -> bytes:
+    """The same model without the names of the trainer's temporary files and its number of threads: equal data make equal models."""
+    return _patched(data, _TRAINER, {_INPUT, _PREFIX, _THREADS}, b"")
+
+
+def _patched(data: bytes, part: int, dropped: set[int], added: bytes) -> bytes:
+    """With fields of a part left out, and others added."""
     out = bytearray()
     for number, kind, value in _fields(data):
-        if number == _NORMALIZER:
-            inner = b"".join(_written(*field) for field in _fields(_as_bytes(value)) if field[0] != _DUMMY_PREFIX)
-            out += _written(number, _BYTES, inner + _written(_DUMMY_PREFIX, _VARINT, 1))
+        if number == part:
+            kept = b"".join(_written(*field) for field in _fields(_as_bytes(value)) if field[0] not in dropped)
+            out += _written(number, kind, kept + added)
         else:
             out += _written(number, kind, value)
     return bytes(out)

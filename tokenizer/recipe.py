@@ -6,6 +6,9 @@ from typing import Annotated
 from configs.errors import ConfigError
 from configs.loader import CONFIGS, Between, Bytes, Count, Positive, SettingError, load, read_yaml
 
+LEAST_COVERAGE = 0.98
+"""SentencePiece takes no smaller one."""
+
 Weight = Annotated[float, Between(0, 1000)]
 
 
@@ -23,7 +26,7 @@ class Recipe:
     """A space before each text, as LLaMA and Baichuan 1 have it; Baichuan 2 has none."""
     whitespace_pieces: bool
     """Runs of spaces may be one piece: indented code takes a quarter of the ids."""
-    character_coverage: Annotated[float, Between(0.98, 1)]
+    character_coverage: Annotated[float, Between(LEAST_COVERAGE, 1)]
     """The share of characters of the training text that get an id of their own; the others become bytes."""
     max_piece_chars: Annotated[int, Between(1, 128)]
     """The longest piece, in characters, with its space."""
@@ -65,7 +68,7 @@ class TrainConfig:
     """A file of `configs/tokenizer/` without .yaml, or the path of a recipe of your own."""
     vocab_size: Positive | None = None
     """Instead of the preset's."""
-    character_coverage: Annotated[float, Between(0.98, 1)] | None = None
+    character_coverage: Annotated[float, Between(LEAST_COVERAGE, 1)] | None = None
     """Instead of the preset's."""
     max_piece_chars: Positive | None = None
     """Instead of the preset's."""

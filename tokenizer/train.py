@@ -25,8 +25,8 @@ from stages.text.buffers import TextBuffer, read_only, text_buffer
 from stages.text.characters import decode
 from stages.text.kernel import kernel
 from tokenizer.codec import MODEL_NAME, Tokenizer, available_cores
-from tokenizer.model_file import with_dummy_prefix
-from tokenizer.recipe import Recipe, TrainConfig
+from tokenizer.model_file import with_dummy_prefix, without_traces
+from tokenizer.recipe import LEAST_COVERAGE, Recipe, TrainConfig
 from tokenizer.sampling import Sampling, Tally
 from tokenizer.trainer import Training, run_trainer
 from tokenizer.vocabulary import NUM_CODES, symbols
@@ -34,6 +34,9 @@ from tokenizer.words import PAIR_SLOTS, Counted, WordCounter, count_pairs
 
 PAIRS_PER_MERGE = 20
 """Least text: so many pairs of neighbouring characters for each merge to learn. With fewer the last pieces stand but once or twice."""
+
+CUTS_PER_MERGE = 64
+"""A pair is rare if it is less than 1 in so many x merges of all pairs: the last pieces learnt stand 3 to 5 times as often."""
 
 TRAINER_BYTES = 300_000_000
 BYTES_PER_CHAR = 100
@@ -74,7 +77,8 @@ def train(config: TrainConfig, batches: Batches, say: Say = lambda *_: None) -> 
         done = run_trainer(options, Path(folder), lambda merges, _: say("learn", merges, facts["merges"]))
     if done.num_loaded != num_words:
         raise RunError(f"the trainer loaded {done.num_loaded} of {num_words} words; this is a defect, please report it")
-    model = with_dummy_prefix(done.model) if recipe.dummy_prefix else done.model
+    model = without_traces(done.model)
+    model = with_dummy_prefix(model) if recipe.dummy_prefix else model
     _check_model(Tokenizer(model, MODEL_NAME), recipe)
     return Trained(model, _facts(config, recipe, facts, options, done))
 
@@ -97,7 +101,7 @@ def _count(config: TrainConfig, recipe: Recipe, batches: Batches, say: Say) -> t
         wanted = recipe.vocab_size - recipe.num_fixed
         if num_pairs < PAIRS_PER_MERGE * wanted // 2:  # at most half of the ids go to characters
             _raise_too_little(recipe, tally, num_pairs, sampling.share)
-        least = num_pairs // (64 * wanted)
+        least = num_pairs // (CUTS_PER_MERGE * wanted)
         counter = WordCounter(trie, recipe.whitespace_pieces, pairs, least)
         done_bytes = 0
         total_bytes = int(tally.total()[3])
@@ -166,11 +170,12 @@ def _check_vocabulary(recipe: Recipe, counted: Counted) -> dict[str, Any]:
     needed = min(len(ordered), int(np.searchsorted(shares, recipe.character_coverage)) + 1)
     room = recipe.vocab_size - recipe.num_fixed
     if needed >= room:
-        half = shares[min(room // 2, len(shares) - 1)]
+        half = np.floor(shares[min(room // 2, len(shares) - 1)] * 1e6) / 1e6
+        lower = f", or character_coverage to {half}" if half >= LEAST_COVERAGE else ""
         raise RunError(
             f"vocab_size: {recipe.vocab_size:,} ids have no room for merges: a character_coverage of {recipe.character_coverage} takes "
-            f"{needed:,} characters of this text, and bytes and special ids {recipe.num_fixed:,}. Set vocab_size to at least "
-            f"{recipe.num_fixed + 2 * needed:,}, or character_coverage to at most {np.floor(half * 1e6) / 1e6}"
+            f"{needed:,} characters of this text, and bytes and special ids {recipe.num_fixed:,}. Set vocab_size to "
+            f"{recipe.num_fixed + 2 * needed:,}{lower}"
         )
     return {"characters": needed, "different_characters": len(ordered), "merges": room - needed}
 

@@ -102,9 +102,14 @@ class WordCounter:
                 self._grow(int(text.offsets[done + 1] - text.offsets[done]))
 
     def counted(self) -> Counted:
-        """All words, in the order of their first occurrence."""
+        """All words, the most frequent first and equals by hash: the order of the texts decides nothing."""
         words = self.num_words
-        return Counted(self._data[: self.num_bytes], self._offsets[: words + 1], self._counts[:words], int(self._state[1]))
+        order = np.lexsort((self._hashes[:words], -self._counts[:words]))
+        sizes = np.diff(self._offsets[: words + 1])[order]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        data = np.empty(self.num_bytes, np.uint8)
+        _gather(self._data, self._offsets, order, offsets, data)
+        return Counted(data, offsets, self._counts[order], int(self._state[1]))
 
     def _grow(self, most_bytes: int) -> None:
         words, size = self.num_words, self.num_bytes
@@ -258,6 +263,14 @@ def _count_words(  # type: ignore[no-untyped-def]
         document += 1
     state[0] = num_words
     return document
+
+
+@kernel
+def _gather(data, offsets, order, new_offsets, out):  # type: ignore[no-untyped-def]
+    for place in range(len(order)):
+        start = offsets[order[place]]
+        for at in range(new_offsets[place], new_offsets[place + 1]):
+            out[at] = data[start + at - new_offsets[place]]
 
 
 @kernel

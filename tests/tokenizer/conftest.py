@@ -14,7 +14,19 @@ from tokenizer.train import Trained, train
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 REAL = Path(__file__).parents[3] / "shared" / "data"
-INPUTS = tuple(str(SAMPLE / name) for name in ("zh_encyclopedia.jsonl", "en_encyclopedia.jsonl", "code.jsonl", "zh_news.jsonl.gz"))
+INPUTS = tuple(
+    str(SAMPLE / name)
+    for name in (
+        "zh_encyclopedia.jsonl",
+        "en_encyclopedia.jsonl",
+        "code.jsonl",
+        "zh_news.jsonl.gz",
+        "zh_law.txt",
+        "en_law.txt",
+        "web_en.jsonl",
+        "web_zh.jsonl.gz",
+    )
+)
 
 
 def sample_config(**settings: object) -> TrainConfig:
