@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import xxhash
 from numba import njit
 
-from pipeline import arrow_files, judge, storage
+from pipeline import arrow_files, contamination, judge, storage
 from pipeline.dedup.send import quality
 from pipeline.edit import span_columns
 from pipeline.exchange import Exchange, Int64s
@@ -81,16 +81,16 @@ class Texts(NamedTuple):
         return document, self.units.start[first] - base, self.units.end[last] - base
 
 
-def texts(shard: Shard, stages: Sequence[Stage], rows: Int64s) -> Texts:
-    """Read documents; sentences that another stage wants to remove, wholly or in part, are not free."""
-    spans = span_columns(stages)
-    table = arrow_files.read_table(shard.uri, ["text", *spans])
+def texts(shard: Shard, stages: Sequence[Stage], columns: pa.Table, rows: Int64s) -> Texts:
+    """Read documents; sentences that another stage wants to remove, wholly or in part, are not free. `columns` are light."""
+    table = arrow_files.read_table(shard.uri, ["text", *span_columns(stages)])
+    proposed = contamination.with_proposals(table.drop_columns("text"), stages, columns)
     at = pa.array(rows)
     text = text_buffer(table["text"].combine_chunks().take(at)).read_only()
     found = units(text)
     blocked = np.zeros(len(found.start) + 1, np.int64)
-    for name in spans:
-        column = table[name].combine_chunks().take(at)
+    for spans in proposed.columns:
+        column = spans.combine_chunks().take(at)
         document = np.repeat(np.arange(len(rows)), np.diff(column.offsets.to_numpy()))
         flat = column.flatten()
         start, end = (flat.field(edge).to_numpy() + text.offsets[document] for edge in ("start", "end"))
@@ -143,7 +143,7 @@ def send(work: SendWork) -> dict[str, Any]:
     ids = columns["id"].combine_chunks().take(pa.array(rows)).cast(pa.binary()).to_pylist()
     hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, ids), np.uint64, len(ids))
     preferred = preference(quality(columns), columns["num_chars"].to_numpy())[rows]
-    found = texts(shard, work.standing.stages, rows)
+    found = texts(shard, work.standing.stages, columns, rows)
     units = found.units
     first = units.offsets[:-1].astype(np.int32)
     work.local.keep("documents", [rows.astype(np.int32), preferred, hashes, first, found.text.lengths()], DOCUMENTS)

@@ -1,5 +1,6 @@
 """Sentence de-duplication in whole runs: planted repeats go, the best copy stays, and nothing is lost."""
 
+import json
 import random
 import re
 from collections.abc import Callable
@@ -203,6 +204,26 @@ def test_a_dateline_is_cut_from_all_documents_also_from_short_ones(make_config: 
         ("edge_boilerplate", None, None)
     }
     assert corpus(folder) == {row["id"]: row["text"].replace(opening, "") for row in rows}
+
+
+def test_half_a_question_stays_where_the_whole_of_it_is_cut_elsewhere(make_config: Maker, tmp_path: Path) -> None:
+    first, second = (
+        "Consider a closed vessel of gas that is kept at constant volume.",
+        "What becomes of its pressure if it is heated to 400 K?",
+    )
+    (tmp_path / "set.jsonl").write_text(json.dumps({"question": f"{first} {second}"}), encoding="utf-8")
+    passage = f"{prose(910, 3)} {first}"
+    rows = [
+        {"id": "whole", "text": within(prose(1, 90), f"{passage} {second}")},
+        {"id": "half", "text": within(prose(2, 70), passage)},
+    ]
+    decontaminate = {"decontaminate": {"benchmarks": [{"name": "s", "path": str(tmp_path / "set.jsonl")}], "action": "cut"}}
+    _, folder = finish(make_config({"a": rows}, stages=[*STAGES[:3], decontaminate, *STAGES[3:]]))
+    assert {(name, cut["rule"], cut["removed"].strip()) for name, found in edits(folder).items() for cut in found} == {
+        ("whole", "contamination", f"{first} {second}"),
+        ("half", "repeated_passage", prose(910, 3)),
+    }
+    assert first in corpus(folder)["half"]
 
 
 def pool(seed: int, num_documents: int = 40) -> list[Row]:
