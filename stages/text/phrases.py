@@ -2,7 +2,7 @@
 
 Aho, Corasick 1975. The table of moves is complete, so a text costs one look-up a byte whatever the number of phrases: 220 MB/s of text
 that is searched with 600 phrases, on one core. Most lines hold no phrase: `first_phrase` tells by the first four bytes of all phrases,
-at about 1 GB/s.
+and goes on only where one may begin.
 """
 
 from collections import deque
@@ -98,6 +98,9 @@ def phrase_search(phrases: Mapping[str, int]) -> PhraseSearch:
             state = compiled.moves[state, byte]
             depth[state] = at
         missing = max(4 - len(word), 0)
+        if missing == 3:  # a phrase of one byte: no bytes are worth telling apart
+            starts[:] = 0xFF
+            continue
         behind = np.arange(256**missing, dtype=np.uint64) << np.uint64(8 * (4 - missing)) if missing else np.zeros(1, np.uint64)
         first = np.uint64(int.from_bytes(word[:4], "little"))
         starts[((first | behind | _FOLD) * _MIX & _FOUR_BYTES) >> _SHIFT] |= 1 << (word[4] & 7) if len(word) > 4 else 0xFF
@@ -113,7 +116,7 @@ _STRIDE = 4
 
 @kernel
 def first_phrase(data, chunks, start, end, limit, starts, depth, moves, ends_phrase):  # type: ignore[no-untyped-def]
-    """Where the first phrase in `data[start:end]` begins, -1 if there is none; `limit`: up to where the data may be read."""
+    """A place in `data[start:end]` up to which no phrase begins, -1 if none is there; `limit`: up to where the data may be read."""
     for at in range(start, end, _STRIDE):
         chunk = chunks[at] if at + 8 <= limit else last_bytes(data, at, limit)
         possible = np.int64(0)  # by bits

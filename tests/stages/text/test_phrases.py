@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.text.characters import character_classes
-from stages.text.phrases import compile_phrases, stands_alone
+from stages.text.kernel import eight_bytes
+from stages.text.phrases import compile_phrases, first_phrase, phrase_search, stands_alone
 
 WORDS = st.text(alphabet="ab汉字 ", min_size=1, max_size=4)
 
@@ -27,6 +28,25 @@ def test_all_phrases_are_found_where_they_end(words: list[str], text: str) -> No
     lowered = data.lower()
     expected = {(w, at + len(w.encode())) for w in names for at in range(len(data)) if lowered[at:].startswith(w.encode())}
     assert found == expected
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.text(alphabet="abB汉字 ", min_size=1, max_size=5), min_size=1, max_size=6, unique_by=str.lower),
+    st.text(alphabet="abAB汉字 ", max_size=30),
+    st.integers(0, 3),
+    st.integers(0, 3),
+)
+def test_no_phrase_is_passed_over(words: list[str], text: str, before: int, behind: int) -> None:
+    searched = phrase_search(dict.fromkeys(words, 1))
+    data = np.frombuffer(text.encode(), np.uint8)
+    start, end = min(before, len(data)), max(len(data) - behind, 0)
+    lowered = data[start:end].tobytes().lower()
+    places = [start + at for word in words if (at := lowered.find(word.lower().encode())) >= 0]
+    moves, ends_phrase = searched.phrases.moves, searched.phrases.ends_phrase
+    found = first_phrase(data, eight_bytes(data), start, end, len(data), *searched.openings, moves, ends_phrase)
+    assert (found >= 0) == bool(places)
+    assert found <= min(places, default=-1)
 
 
 @pytest.mark.parametrize(
