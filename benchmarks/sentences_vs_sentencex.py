@@ -41,9 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--documents", type=int, default=1000, help="of each language")
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[17, 1, 2], help="of draws; files and differences of the first are shown"
-    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[17, 1, 2], help="of draws; files and differences of the first are shown")
     parser.add_argument("--show", type=int, default=3, help="differences of each kind and file")
     arguments = parser.parse_args()
     sentences(text_buffer(pa.array(["warm"])))

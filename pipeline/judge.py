@@ -106,7 +106,10 @@ def final_ids(columns: pa.Table, repeats: pa.Table | None) -> tuple[pa.Array, Ma
 
 
 def verdicts(stages: Sequence[Stage], columns: pa.Table, capped: pa.Table | None = None) -> Verdicts:
-    """Ask every stage for its reasons, less what another excuses. `columns` holds final ids; `capped`, of `pipeline.hosts`, is `select`'s."""
+    """Ask every stage for its reasons, less what another excuses.
+
+    `columns` holds final ids; `capped`, the answers of `pipeline.hosts`, is a reason of `select`.
+    """
     faults = columns["fault"].to_numpy(zero_copy_only=False)
     read = {str(fault): np.asarray(faults == fault) for fault in pc.unique(columns["fault"].drop_null()).to_pylist()}
     judged = {"read": dict(sorted(read.items()))} | {stage.key: stage.reasons(columns) for stage in stages}

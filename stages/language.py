@@ -8,9 +8,9 @@ it is plain ASCII. Chinese with kana is Japanese, so `other`. Simplified or trad
 of the scripts only (`SIMPLIFIED_ONLY`, `TRADITIONAL_ONLY`), simplified on a tie.
 
 Rejected as the default: fastText's language model (130 MB, 17 to 38 MB/s a core); `measure: {lid_model: ...}` asks one, or
-lingua, about Latin text, the only kind that scripts leave open. Measured on the Declaration of Human Rights, a document a language: of 384 that are
-neither English nor Chinese, 2 are taken for English (Scots, Nigerian Pidgin); English and both scripts of Chinese are found. Short
-texts are weaker: 3.2 % of its single lines in other languages pass for English. docs/language.md has the tables.
+lingua, about Latin text, the only kind that scripts leave open. Measured on the Declaration of Human Rights, a document a language: of
+384 that are neither English nor Chinese, 2 are taken for English (Scots, Nigerian Pidgin); English and both scripts of Chinese are found.
+Short texts are weaker: 3.2 % of its single lines in other languages pass for English. docs/language.md has the tables.
 """
 
 import numpy as np

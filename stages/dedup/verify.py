@@ -30,9 +30,7 @@ def exact_jaccard(
     return jaccard(num_shared(offsets, hashes, left_index, right_index), sizes[left_index], sizes[right_index])
 
 
-def jaccard(
-    shared: npt.NDArray[np.int64], left_size: npt.NDArray[np.int64], right_size: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def jaccard(shared: npt.NDArray[np.int64], left_size: npt.NDArray[np.int64], right_size: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Similarity of two sets that share so many elements."""
     return np.asarray(shared / np.maximum(left_size + right_size - shared, 1))
 
