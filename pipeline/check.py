@@ -2,7 +2,7 @@
 
 For each part, the ids of corpus and rejected are disjoint and together are those of the ledger, which has a row for every document
 that the local pass read. From the text and the cuts of each edited document the normalised text is rebuilt, and its hash is the one that
-was taken before any decision; where something was masked, the same cuts of the shard's text must give the text that was written. Ids
+was taken before any decision; where something is hidden, the same cuts of the shard's text must give the text that was written. Ids
 are unique across parts because the id exchange made them so. A failure here is a defect of ours, so it is an assertion, and the run does
 not finish.
 """
@@ -51,7 +51,7 @@ def _rebuild(work: CheckWork) -> int:
         cuts.setdefault(row["id"], []).append(row)
     if not cuts:
         return 0
-    masked = {name for name, rows in cuts.items() if any(row["replacement"] for row in rows)}
+    masked = {name for name, rows in cuts.items() if any(row["removed"] is None for row in rows)}
     originals = _texts(work, masked) if masked else {}
     corpus = _read(work, "corpus", ["id", "text", "content_hash"])
     corpus = corpus.filter(pc.is_in(corpus["id"], value_set=pa.array(list(cuts), pa.string())))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.judge import Mask
-from stages.edits import EDITS, Decision, Span, decide, remove, spans_column
+from stages.edits import EDITS, Span, decide, remove, spans_column
 from stages.stage import Stage
 
 
@@ -48,7 +48,7 @@ def edit(columns: pa.Table, proposals: pa.Table, kept: Mask) -> Edited:
             num_chars[row], num_bytes[row] = len(edited), len(edited.encode())
             changed.append(row)
             texts.append(edited)
-            cuts += _cut_rows(identifier, text, decision)
+            cuts += _cut_rows(identifier, text, decision.cuts, spans)
     text = _replaced(columns["text"], changed, texts)
     return Edited(text, num_chars, num_bytes, edit_share, cut_share, pa.Table.from_pylist(cuts, schema=EDITS))
 
@@ -65,11 +65,22 @@ def _proposals(columns: pa.Table, proposals: pa.Table, rows: npt.NDArray[np.int6
     return found
 
 
-def _cut_rows(identifier: str, text: bytes, decision: Decision) -> list[dict[str, object]]:
-    """What a mask hides is not repeated here."""
+def _cut_rows(identifier: str, text: bytes, cuts: Sequence[Span], spans: Sequence[Span]) -> list[dict[str, object]]:
+    """What a mask hides is not repeated here: a removal that takes it along is parted there, and nothing stands for it."""
+    masks = sorted((span for span in spans if span.replacement), key=lambda span: span.start)
+    parts: list[tuple[Span, bool]] = []
+    for cut in cuts:
+        start = cut.start
+        for mask in () if cut.replacement else masks:
+            if start < mask.end and mask.start < cut.end:
+                hidden = mask._replace(start=max(start, mask.start), end=min(mask.end, cut.end), replacement="")
+                parts += [(cut._replace(start=start, end=hidden.start), True), (hidden, False)]
+                start = hidden.end
+        parts.append((cut._replace(start=start), not cut.replacement))
     return [
-        {"id": identifier, **cut._asdict(), "removed": None if cut.replacement else text[cut.start : cut.end].decode()}
-        for cut in decision.cuts
+        {"id": identifier, **cut._asdict(), "removed": text[cut.start : cut.end].decode() if shown else None}
+        for cut, shown in parts
+        if cut.start < cut.end
     ]
 
 

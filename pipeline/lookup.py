@@ -102,7 +102,7 @@ def _by_place(places: Mapping[str, Place]) -> list[tuple[Place, list[str]]]:
 
 
 def put_back(edited: str, cuts: Sequence[Mapping[str, Any]]) -> str:
-    """The normalised text, from the text and the cuts of a document, which `edits` holds in order. What was masked stays masked.
+    """The normalised text, from the text and the cuts of a document, which `edits` holds in order. What was masked stays hidden.
 
     >>> put_back("a [mail].", [{"start": 1, "end": 3, "removed": "bc", "replacement": ""}, {"start": 4, "end": 9, "replacement": "[mail]"}])
     'abc [mail].'
@@ -111,6 +111,6 @@ def put_back(edited: str, cuts: Sequence[Mapping[str, Any]]) -> str:
     for cut in cuts:
         until = taken + cut["start"] - end
         mask = cut["replacement"].encode()
-        pieces += [text[taken:until], mask or cut["removed"].encode()]
+        pieces += [text[taken:until], mask or (cut["removed"] or "").encode()]
         taken, end = until + len(mask), cut["end"]
     return b"".join([*pieces, text[taken:]]).decode()

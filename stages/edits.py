@@ -50,7 +50,7 @@ EDITS = pa.schema(
         pa.field("rule", pa.string()),
         pa.field("partner", pa.string()),
         pa.field("similarity", pa.float64()),
-        pa.field("removed", pa.large_string()),  # null for a mask: it would hide nothing
+        pa.field("removed", pa.large_string()),  # null for what a mask hides, also where a cut took it along
         pa.field("replacement", pa.string()),
     ]
 )

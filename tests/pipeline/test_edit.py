@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pipeline.check import CheckWork, check_part
 from pipeline.explain import print_story, story, struck_through
+from pipeline.lookup import put_back
 from pipeline.reselect import select
 from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts, zh_prose
 from tests.pipeline.test_run import finish
@@ -137,3 +138,19 @@ def test_a_mask_is_shown_once_with_what_it_hides() -> None:
         ("[邮]", "green"),
         ("!", "strike red"),
     ]
+
+
+def test_edits_do_not_show_what_would_have_been_masked_in_a_text_that_was_cut(make_config: Maker) -> None:
+    address, footer = "shen.xiaozhou@gmail.com", "责任编辑：沈小舟 邮箱：shen.xiaozhou@gmail.com"
+    stages = [{"normalize": {}}, {"sentences": {}}, {"pii": {}}, {"select": {}}]
+    _, folder = finish(make_config({"a": [{"id": "x", "text": f"{zh_prose(1)}\n\n{footer}"}]}, stages=stages))
+    cuts = read_parts(folder, "edits").to_pylist()
+    assert [(cut["rule"], cut["removed"], cut["replacement"]) for cut in cuts] == [
+        ("boilerplate", "\n\n责任编辑：沈小舟 邮箱：", ""),
+        ("pii_email", None, ""),
+    ]
+    assert (cuts[0]["end"], cuts[1]["end"] - cuts[1]["start"]) == (cuts[1]["start"], len(address))
+    (row,) = read_parts(folder, "corpus").to_pylist()
+    assert row["text"] == zh_prose(1)
+    assert put_back(row["text"], cuts) == f"{zh_prose(1)}\n\n{footer.removesuffix(address)}"
+    assert struck_through(row["text"], cuts).plain == f"{zh_prose(1)}\n\n{footer.removesuffix(address)}"
