@@ -109,7 +109,8 @@ class RunConfig:
         names = [source.name for source in self.sources]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise SettingError("sources", f"the name '{min(repeated)}' stands twice; ids need it unique")
-        if repeated := {folder for folder in self.earlier if self.earlier.count(folder) > 1}:
+        folders = [folder.rstrip("/") for folder in self.earlier]
+        if repeated := {folder for folder in folders if folders.count(folder) > 1}:
             raise SettingError("earlier", f"'{min(repeated)}' stands twice")
         keys = [stage.key for stage in self.stages]
         if repeated := {key for key in keys if keys.count(key) > 1}:

@@ -17,7 +17,7 @@ from pipeline.dedup.found import Found
 from pipeline.judge import Shard
 from pipeline.manifest import identity, signature_identity
 from pipeline.record import config_of, read_record
-from stages.dedup.stage import DocumentDedup
+from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.normalize import Normalize
 from stages.stage import Stage
 
@@ -32,6 +32,8 @@ class EarlierRun(NamedTuple):
 
 def earlier_runs(folders: Sequence[str], stages: Sequence[Stage]) -> tuple[EarlierRun, ...]:
     """Read what finished runs left. Raises `RunError` if one is not finished or was signed in another way than `stages` do."""
+    if folders and not any(isinstance(stage, ExactDedup | DocumentDedup) for stage in stages):
+        raise ConfigError("earlier: no stage of this run compares documents with earlier ones; add exact_dedup or document_dedup")
     return tuple(_read(folder, stages) for folder in folders)
 
 

@@ -40,7 +40,7 @@ class Select(Stage):
     duplicates: Literal["drop", "keep_with_count", "soft", "rehydrate"] = "drop"
     """`drop` keeps the survivor of each cluster; `keep_with_count` keeps all and leaves the choice to `cluster_size`. `soft` keeps all
     with a weight of 1 / cluster_size; `rehydrate` keeps the survivor with a weight by the size of its cluster."""
-    rehydrate_weights: dict[str, Annotated[float, Between(0)]] = field(default_factory=lambda: dict(FINEWEB2_ZH))
+    rehydrate_weights: dict[str, Annotated[float, Between(0, 1e6)]] = field(default_factory=lambda: dict(FINEWEB2_ZH))
     """For `rehydrate`: the weight from which cluster size on, beginning with 1; FineWeb-2's for Chinese if not given."""
     host_weights: str | None = None
     """File of hosts with weights (`example.org 1.5`), for them and their subdomains: known good hosts count more, doubtful ones less."""
@@ -60,7 +60,7 @@ class Select(Stage):
     """File of hosts whose documents are not wanted, with all their subdomains; reason `blocked_host`."""
 
     def __post_init__(self) -> None:
-        if "1" not in self.rehydrate_weights or not all(size.isdecimal() and size != "0" for size in self.rehydrate_weights):
+        if "1" not in self.rehydrate_weights or not all(re.fullmatch("[1-9][0-9]{0,17}", size) for size in self.rehydrate_weights):
             sizes = ", ".join(self.rehydrate_weights)
             raise SettingError("rehydrate_weights", f"got the sizes {sizes}; wanted whole numbers from 1 on, 1 among them")
 
@@ -167,12 +167,12 @@ def _on_hosts(urls: pa.ChunkedArray, hosts: Mapping[str, int]) -> npt.NDArray[np
 def _hosts(url: str | None) -> list[str]:
     """The host of a URL and those that it is a subdomain of.
 
-    >>> _hosts("https://a.example.com:80/x"), _hosts("http://[broken"), _hosts(None)
+    >>> _hosts("https://a.example.com.:80/x"), _hosts("http://[broken"), _hosts(None)
     (['a.example.com', 'example.com', 'com'], [], [])
     """
     try:
         host = urlsplit(url or "").hostname
     except ValueError:
         return []
-    parts = host.split(".") if host else []
+    parts = host.rstrip(".").split(".") if host else []  # a dot at the end names the same host
     return [".".join(parts[i:]) for i in range(len(parts))]

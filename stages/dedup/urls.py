@@ -1,4 +1,4 @@
-"""When two URLs are one: the scheme, `www.`, letter case of the host, the fragment and a slash at the end make no difference.
+"""When two URLs are one: the scheme, `www.`, letter case of the host, a dot behind it, the fragment and a slash at the end do not count.
 
 The query stays: on many sites it names the page. Nothing is decoded or sorted in it.
 """
@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 def url_key(url: str | None) -> str | None:
     """What equal URLs have in common; None for what is no URL with a host.
 
-    >>> url_key("HTTPS://www.Example.org/a/?q=1#top")
+    >>> url_key("HTTPS://www.Example.org./a/?q=1#top")
     'example.org/a?q=1'
     """
     parts = _parts(url)
@@ -35,4 +35,4 @@ def _parts(url: str | None) -> SplitResult | None:
 
 
 def _host(parts: SplitResult) -> str:
-    return (parts.hostname or "").removeprefix("www.")
+    return (parts.hostname or "").removeprefix("www.").rstrip(".")

@@ -97,9 +97,16 @@ def test_weights_by_cluster_size(make_config: Maker) -> None:
 
 
 def test_bad_rehydration_weights_are_refused(make_config: Maker) -> None:
-    config = make_config({"a": [{"text": prose(1)}]}, stages=stages(select={"rehydrate_weights": {"2": 1.5}}))
-    with pytest.raises(ConfigError, match=r"rehydrate_weights: got the sizes 2; wanted whole numbers from 1 on, 1 among them"):
-        load_run(config)
+    for weights, got in (
+        ({"2": 1.5}, "got the sizes 2; wanted whole numbers from 1 on, 1 among them"),
+        ({"1": 1, "03": 2}, "got the sizes 03, 1; wanted whole numbers"),
+        ({"1": 1, "２": 2}, "got the sizes 1, ２; wanted whole numbers"),
+        ({"1": float("inf")}, "got inf, wanted between 0 and 1e+06"),
+    ):
+        config = make_config({"a": [{"text": prose(1)}]}, stages=stages(select={"rehydrate_weights": weights}))
+        with pytest.raises(ConfigError, match="rehydrate_weights") as error:
+            load_run(config)
+        assert got in str(error.value)
 
 
 def test_a_host_keeps_so_many_texts_and_its_copies_count_once(make_config: Maker) -> None:
@@ -180,7 +187,12 @@ def test_an_earlier_run_must_be_finished_and_signed_alike(make_config: Maker, tm
     book_of(one)
     with pytest.raises(ConfigError, match=r"earlier: .*one has other settings of stages.document_dedup"):
         book_of(make_config({"b": rows}, "two", earlier=[load_run(one).output]))
-    (Path(load_run(one).output) / "summary.json").unlink()
+    output = load_run(one).output
+    with pytest.raises(ConfigError, match=r"earlier: no stage of this run compares .* add exact_dedup or document_dedup"):
+        book_of(make_config({"b": rows}, "bare", stages=[{"normalize": {}}], earlier=[output]))
+    with pytest.raises(ConfigError, match=r"earlier: '.*one' stands twice"):
+        load_run(make_config({"b": rows}, "twice", earlier=[output, f"{output}/"]))
+    (Path(output) / "summary.json").unlink()
     with pytest.raises(RunError, match=r"earlier: .*one is no finished run"):
         book_of(make_config({"b": rows}, "three", earlier=[load_run(one).output]))
 
