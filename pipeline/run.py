@@ -28,6 +28,7 @@ from pipeline.dedup.rounds import decide, find_duplicates
 from pipeline.engine import InProcess, OnRay, Statistics, peak_memory_bytes, run_phase
 from pipeline.hosts import cap_hosts
 from pipeline.judge import Shard
+from pipeline.kernels import drop_stale_kernels
 from pipeline.local import LocalWork, annotate_split
 from pipeline.manifest import code_identity, identity, signature_identity
 from pipeline.passages.rounds import find_passages
@@ -154,6 +155,7 @@ def run(config: RunConfig, overwrite: bool = False, quiet: bool = False) -> dict
             return finished | {"already_complete": True}
         with locked(plan.work):
             _sweep(plan)
+            drop_stale_kernels()
             with _executor(plan) as executor:
                 runner = Runner(plan, executor, Progress(quiet))
                 found = runner.find()
