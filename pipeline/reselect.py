@@ -45,7 +45,11 @@ def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet:
         record = claim(plan, overwrite, selected_from=identity([shard.uri for shard in found.shards], data["identity"]))
         runner = Runner(plan, InProcess(), Progress(quiet))
         write_found(plan, record, found)
-        return finish(runner, found, runner.select(found), record, prune=False)
+        known = storage.list_names(plan.work)
+        summary = finish(runner, found, runner.select(found), record, prune=False)
+        for folder in sorted(runner.folders - known):  # those of the run, and of a selection that was killed, stay
+            storage.remove(storage.join(plan.work, folder))
+        return summary
 
 
 def _read(run_folder: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -301,7 +301,9 @@ def test_what_a_killed_run_left_is_continued(make_config: Maker) -> None:
 
 def test_a_selection_with_another_setting_is_what_a_new_run_makes(make_config: Maker, tmp_path: Path) -> None:
     _, folder = finish(make_config({"a": pool(8)}, stages=STAGES))
+    work = {path.name for path in (Path(folder) / "work").iterdir()}
     select(folder, str(tmp_path / "again"), ["stages.sentence_dedup.min_sentences=3"], quiet=True)
+    assert {path.name for path in (Path(folder) / "work").iterdir()} == work, "each selection would leave its passages there"
     stages = [*STAGES[:3], {"sentence_dedup": {"min_sentences": 3}}, {"select": {}}]
     _, fresh = finish(make_config({"a": pool(8)}, name="fresh", stages=stages))
     assert output_bytes(tmp_path / "again") == output_bytes(fresh)
