@@ -17,6 +17,8 @@ from stages.safety.density import Weighted, compile_weighted, densest_window
 from stages.stage import Stage
 
 KINDS = ("porn", "gambling", "fraud", "hate")
+REJECT_FROM = 3.0
+"""Three phrases that say it, and nobody who writes about it."""
 _ENTRY = re.compile(r"(.+?)(?:\s+(-?\d+(?:\.\d+)?))?")
 
 Scores = dict[str, Annotated[float, Between(0)]]
@@ -32,14 +34,14 @@ class Safety(Stage):
     """Kind -> files of phrases (`phrase` or `phrase weight`, a line each), shipped or your own; a kind's name is its column and reason."""
     window_bytes: Positive = 600
     """How close phrases must stand to add up: 200 Chinese characters, 600 letters."""
-    reject_from: Scores = field(default_factory=lambda: dict.fromkeys(KINDS, 3.0))
-    """Kind -> score from which on a document is rejected as `safety_<kind>`; a kind without a number rejects nothing."""
+    reject_from: Scores | None = None
+    """Kind -> score from which on a document is rejected as `safety_<kind>`, not given: 3 for each; a kind left out rejects nothing."""
     down_weight_from: Scores = field(default_factory=dict)
     """Kind -> score from which on a document that is kept counts less: by this score over its own."""
 
     def __post_init__(self) -> None:
         for name in ("reject_from", "down_weight_from"):
-            if unknown := [kind for kind in getattr(self, name) if kind not in self.lists]:
+            if unknown := [kind for kind in getattr(self, name) or () if kind not in self.lists]:
                 raise SettingError(name, f"got '{unknown[0]}', wanted one of {', '.join(self.lists)}: the kinds of `lists`")
         if bad := [kind for kind in self.lists if not re.fullmatch(r"[a-z][a-z0-9_]*", kind)]:
             raise SettingError("lists", f"got the kind '{bad[0]}'; it names a column: wanted small letters, digits and _")
@@ -55,8 +57,12 @@ class Safety(Stage):
 
     def reasons(self, columns: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
         """`safety_<kind>`."""
-        found = {f"safety_{kind}": columns[f"safety_{kind}"].to_numpy() >= np.float32(score) for kind, score in self.reject_from.items()}
+        found = {f"safety_{kind}": columns[f"safety_{kind}"].to_numpy() >= np.float32(score) for kind, score in self._rejecting.items()}
         return {reason: mask for reason, mask in found.items() if mask.any()}
+
+    @property
+    def _rejecting(self) -> dict[str, float]:
+        return dict.fromkeys(self.lists, REJECT_FROM) if self.reject_from is None else self.reject_from
 
     def weights(self, columns: pa.Table) -> npt.NDArray[np.float64] | None:
         """Below 1 from `down_weight_from` on; of several kinds the product."""
@@ -89,7 +95,7 @@ class Safety(Stage):
         sizes = ", ".join(f"{kind} {len(read_list(files))}" for kind, files in self.lists.items())
         return (
             f"phrases: {sizes}",
-            f"rejects from: {', '.join(f'{kind} {score:g}' for kind, score in self.reject_from.items()) or 'nothing'}",
+            f"rejects from: {', '.join(f'{kind} {score:g}' for kind, score in self._rejecting.items()) or 'nothing'}",
         )
 
 

@@ -94,6 +94,7 @@ def test_scores_reject_or_lower_the_weight() -> None:
 def test_own_lists_and_kinds(tmp_path: Path) -> None:
     path = tmp_path / "politics.txt"
     path.write_text("# ours\n选举 结果 2\nelection 0.5\n", encoding="utf-8")
+    assert Safety(lists={"politics": (str(path),)}).reasons(table("选举 结果", stage=Safety(lists={"politics": (str(path),)}))) == {}
     stage = Safety(lists={"politics": (str(path),)}, reject_from={"politics": 2})
     columns = table("选举 结果", "The election", stage=stage)
     assert columns["safety_politics"].to_pylist() == [2.0, 0.5]
