@@ -35,6 +35,7 @@ class CutWork:
 
     shard: Shard
     stage: SentenceDedup
+    shared: Exchange
     repeats: Exchange
     edges: Exchange
     best: Exchange | None
@@ -105,13 +106,35 @@ def _near(work: CutWork) -> pa.Table:
 
 
 def _edges(work: CutWork) -> pa.Table:
-    """Pieces at edges that are boilerplate."""
+    """Pieces at edges that are boilerplate, but for sentences of a passage that this document may keep for others."""
     boilerplate = pa.concat_arrays([table["hash"].combine_chunks() for table in work.edges.all_answers(("hash",))])
     pieces = work.local.read("edges")
     pieces = pieces.filter(pc.is_in(pieces["hash"], value_set=boilerplate)).combine_chunks()
     row, start, end = (pieces[name].to_numpy() for name in ("row", "start", "end"))
-    nobody = np.full(len(row), -1, np.int64)
-    return _table(row, start, end, EDGE, nobody, np.full(len(row), np.nan))
+    free = ~_held(work, row, end)
+    nobody = np.full(int(free.sum()), -1, np.int64)
+    return _table(row[free], start[free], end[free], EDGE, nobody, np.full(len(nobody), np.nan))
+
+
+def _held(work: CutWork, row: npt.NDArray[np.int32], end: Int64s) -> npt.NDArray[np.bool_]:
+    """Which pieces end a sentence of a passage that stands in other documents too: all other copies may go for this one.
+
+    An opening ends within a sentence, so a dateline before a shared passage still goes.
+    """
+    answers = work.shared.answered(work.shard.index)
+    answers = answers.filter(answers["elsewhere"]).combine_chunks()
+    order = np.lexsort(tuple(answers[name].to_numpy() for name in ("length", "place", "row")))
+    rows, place, length = (answers[name].to_numpy()[order] for name in ("row", "place", "length"))
+    kept = Sentences.read(work.local, rows)
+    nobody = np.zeros(len(rows), np.int64)
+    held = runs(kept.units, kept.units.offsets[kept.document] + place, length, nobody, work.stage.bounds)
+    inside = np.zeros(len(kept.units.start) + 1, np.int64)
+    np.add.at(inside, held.first, 1)
+    np.add.at(inside, held.last + 1, -1)
+    units = np.flatnonzero(np.cumsum(inside)[:-1])
+    document = np.searchsorted(kept.units.offsets, units, "right") - 1
+    ends = set(zip(kept.rows[document].tolist(), kept.units.end[units].tolist(), strict=True))
+    return np.fromiter((piece in ends for piece in zip(row.tolist(), end.tolist(), strict=True)), np.bool_, len(row))
 
 
 def _shares(shard: Shard, spans: pa.Table) -> pa.RecordBatch:

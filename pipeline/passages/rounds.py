@@ -74,7 +74,9 @@ def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivo
 
     owners = Exchange(f"{storage.join(plan.work, 'owners')}-{key}", len(shards), len(shards))
     runner.folders.add(folder_of(owners))
-    cuts = {f"cut-{s.index}": CutWork(s, stage, copies, pieces, best, local, owners) for s, local in zip(shards, locals_, strict=True)}
+    cuts = {
+        f"cut-{s.index}": CutWork(s, stage, keys, copies, pieces, best, local, owners) for s, local in zip(shards, locals_, strict=True)
+    }
     runner.phase("cut", folder_of(owners), cut, cuts)
     asks = {str(s.index): OwnersWork(s, found.ids, owners) for s in shards}
     runner.phase("owners", folder_of(owners), tell_ids, asks)

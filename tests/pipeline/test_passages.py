@@ -314,3 +314,11 @@ def test_an_input_without_anything_to_compare_is_no_fault(make_config: Maker) ->
     for number, rows in enumerate(([], [{"id": "a", "text": ""}], [{"id": "a", "text": "。"}, b"{bad"])):
         summary, folder = finish(make_config({"a": rows}, name=f"run{number}", stages=STAGES))
         assert edits(folder) == {} if rows else summary["documents"]["input"] == 0
+
+
+def test_the_copy_that_keeps_a_common_paragraph_keeps_all_of_it(make_config: Maker) -> None:
+    common = prose(900, 4)
+    rows = [{"id": f"e{n:02}", "text": f"{prose(n, 20)}\n{common}\n{prose(1000 + n, 20)}"} for n in range(60)]
+    _, folder = finish(make_config({"a": rows}, stages=STAGES))
+    texts = read_parts(folder, "corpus")["text"].to_pylist()
+    assert sum(common in text for text in texts) == 1
