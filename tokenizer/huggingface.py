@@ -4,7 +4,7 @@ Their BPE merges a *pair* of pieces by the pair's rank, SentencePiece's any pair
 way to cut a piece becomes a merge, in the order of the scores. Their added tokens are taken out before a space is put in front, and so
 cannot stand for our user-defined symbols; instead a pattern isolates the symbols, and a model that first looks the whole part up in the
 vocabulary (`ignore_merges`) finds them. That look-up would also find pieces that merging never makes: BPE makes each of its own pieces
-from its text (checked here; a foreign model where it does not is refused).
+from its text (checked here; a foreign model where it does not is refused), and parts that read `<s>` are parted once more.
 
 One difference is left: a literal U+2581 is a space to them, as to SentencePiece.
 """
@@ -71,7 +71,7 @@ def _tokenizer_json(made: Tokenizer) -> dict[str, Any]:
         "padding": None,
         "added_tokens": special,
         "normalizer": {"type": "Sequence", "normalizers": normalizers},
-        "pre_tokenizer": _isolation(defined) if defined else None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [*([_isolation(defined)] if defined else []), _guard(made)]},
         "post_processor": None,
         "decoder": {"type": "Sequence", "decoders": decoders},
         "model": {
@@ -97,6 +97,16 @@ def _isolation(symbols: list[str]) -> dict[str, Any]:
     """Parts the text at user-defined symbols, the longest that matches."""
     pattern = "|".join(re.escape(symbol) for symbol in sorted(symbols, key=len, reverse=True))
     return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+
+
+def _guard(made: Tokenizer) -> dict[str, Any]:
+    """Parts a part that reads as a control or unknown piece, `<s>`, behind the first piece that merging makes of it."""
+    patterns = []
+    for piece in _of_kind(made, UNKNOWN) + _of_kind(made, CONTROL):
+        ids = made.encode_arrow(pa.array([piece]), dummy_prefix=False).ids
+        first = made.model.pieces[ids[0]] if made.model.types[ids[0]] == NORMAL else piece[:1]  # else it begins with bytes
+        patterns.append(rf"\A{re.escape(first)}(?={re.escape(piece[len(first) :])}\z)")
+    return {"type": "Split", "pattern": {"Regex": "|".join(patterns)}, "behavior": "Isolated", "invert": False}
 
 
 def _merges(made: Tokenizer) -> list[list[str]]:

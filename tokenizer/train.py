@@ -39,9 +39,9 @@ CUTS_PER_MERGE = 64
 """A pair is rare if it is less than 1 in so many x merges of all pairs: the last pieces learnt stand 3 to 5 times as often."""
 
 TRAINER_BYTES = 300_000_000
-BYTES_PER_CHAR = 100
-BYTES_PER_WORD = 120
-"""What the trainer holds: a part that is always there, and for each character and each word of the table. docs/tokenizer.md"""
+BYTES_PER_PAIR = 105
+"""What the trainer holds: a part that is always there, and for each pair of neighbours in the words of the table. Measured: 957 MB with 8
+million pairs, 2,091 with 22, 3,271 with 40 (benchmarks/tokenizer_memory.py); 1,554 with 12 where rare pairs are not cut."""
 
 OUR_BYTES = 500_000_000
 """What this process holds meanwhile, counters of pairs and libraries; the table of words is less than the trainer's copy of it."""
@@ -115,6 +115,7 @@ def _count(config: TrainConfig, recipe: Recipe, batches: Batches, say: Say) -> t
                 "share": sampling.share,
                 "num_pairs": num_pairs,
                 "least_pair_count": least,
+                "word_characters": counter.num_chars,
                 "estimated_memory_bytes": _memory(counter),
                 "tally": tally,
             }
@@ -145,8 +146,7 @@ def _sampled(
 
 
 def _memory(counter: WordCounter) -> int:
-    # Between a third of its bytes (Han) and all of them (Latin) are characters; the trainer's share is by characters.
-    return OUR_BYTES + TRAINER_BYTES + BYTES_PER_CHAR * counter.num_chars + BYTES_PER_WORD * counter.num_words
+    return OUR_BYTES + TRAINER_BYTES + BYTES_PER_PAIR * (counter.num_chars - counter.num_words)
 
 
 def _raise_too_little(recipe: Recipe, tally: Tally, num_pairs: int, share: float) -> None:
