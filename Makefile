@@ -29,7 +29,7 @@ test: .venv/.installed ## run the tests
 	$(BIN)/python -m pytest
 
 check: .venv/.installed ## ruff, strict types, import layers
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && MYPYPATH=data $(BIN)/mypy data/make_sample.py docs/make_filters.py && $(BIN)/lint-imports --no-cache
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && MYPYPATH=data $(BIN)/mypy data/make_sample.py data/make_simplified.py docs/make_filters.py && $(BIN)/lint-imports --no-cache
 
 format: .venv/.installed ## format the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

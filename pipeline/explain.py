@@ -11,6 +11,7 @@ from configs.errors import InputError
 from pipeline import lookup
 from pipeline.diff import side_by_side
 from pipeline.output import LEDGER
+from stages.edits import CONTAMINATION
 
 
 def story(run_folder: str, document_id: str) -> dict[str, Any]:
@@ -62,7 +63,8 @@ def print_story(run_folder: str, document_id: str, console: Console | None = Non
         console.print(struck_through(row["text"], row["edits"]))
         for cut in row["edits"]:
             place = f"cut by {cut['rule']}: bytes {cut['start']:,} to {cut['end']:,}"
-            keeper = f"; stands in {cut['partner']} (similarity {cut['similarity']:.3f})" if cut["partner"] else ""
+            held = "a question of" if cut["rule"] == CONTAMINATION else "stands in"
+            keeper = f"; {held} {cut['partner']} (similarity {cut['similarity']:.3f})" if cut["partner"] else ""
             console.print(place + keeper, markup=False, highlight=False)
 
 
