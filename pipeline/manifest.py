@@ -25,11 +25,12 @@ _COMPUTES = (
     "xxhash",
 )
 """Distributions whose version can change a byte of an intermediate."""
-_SHOWS = (
+_SHOWS = {
+    *("commands", "report", "variants"),
     *("alarms.py", "calibrate.py", "card.py", "cli.py", "clusters.py", "diff.py", "distribution.py", "examples.py", "explain.py"),
     *("contamination_report.py", "finished.py", "lookup.py", "models.py", "progress.py", "summary.py", "texts.py", "tokenizer.py"),
-)
-"""Modules that change no byte of a run's Parquet files."""
+}
+"""Modules and folders that change no byte of a run's Parquet files."""
 
 
 def identity(*parts: Any) -> str:
@@ -43,7 +44,11 @@ def code_identity() -> str:
     """Stands for what computes: our sources but for those that only show results, and the versions of the libraries under them."""
     root = Path(__file__).parent
     stages = root.parent / "stages"
-    files = [*stages.rglob("*.py"), *stages.rglob("*.txt"), *(f for f in root.rglob("*.py") if f.name not in _SHOWS)]
+    files = [
+        *stages.rglob("*.py"),
+        *stages.rglob("*.txt"),
+        *(f for f in root.rglob("*.py") if not {f.name, f.relative_to(root).parts[0]} & _SHOWS),
+    ]
     sources = {str(f.relative_to(root.parent)): hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(files)}
     versions = {name: _version(name) for name in _COMPUTES}
     return identity(sources, versions, unicodedata.unidata_version)
