@@ -27,6 +27,8 @@ from configs.loader import SettingError, find_file
 SUFFIXES = (".csv", ".json", ".jsonl")
 OPTION_COLUMNS = ("options", "choices", "A", "B", "C", "D", "E", "F")
 """Where options stand if a benchmark does not say: those of these columns that a row has."""
+ANSWER_COLUMNS = ("label", "answer", "Answer")
+"""Where the right letter stands: the first of these columns that a row has (AGIEval: `label`)."""
 
 csv.field_size_limit(1 << 27)
 
@@ -57,8 +59,19 @@ class Benchmark:
             raise SettingError("name", f"got '{self.name}', wanted a name without a slash")
 
 
+class Published(NamedTuple):
+    """One question as its file has it."""
+
+    passage: str
+    """What the question is about, empty if it is about nothing."""
+    stem: str
+    options: tuple[str, ...]
+    answer: str = ""
+    """The right letter; several letters if several are right, empty if the file does not say."""
+
+
 class Question(NamedTuple):
-    """One question and where it stands."""
+    """One question and where it stands, without the numbers and letters before its parts."""
 
     benchmark: str
     place: str
@@ -82,23 +95,28 @@ def benchmark_files(benchmark: Benchmark) -> list[str]:
 
 def read_benchmark(benchmark: Benchmark) -> list[Question]:
     """All questions of a set. Raises `ConfigError` with file and line where something is wrong, and if a file has no question."""
+    return [_question(benchmark.name, place, row) for place, row in read_published(benchmark)]
+
+
+def read_published(benchmark: Benchmark) -> list[tuple[str, Published]]:
+    """As `read_benchmark`, unchanged and with answers; each with its file, relative to the benchmark's path, and line."""
     root = find_file(benchmark.path)
-    questions: list[Question] = []
+    questions: list[tuple[str, Published]] = []
     for name in benchmark_files(benchmark):
         file = find_file(name)
         relative = file.relative_to(root).as_posix() if root.is_dir() else file.name
         before = len(questions)
         for number, row in _rows(benchmark, file):
             where = f"{name}:{number}"
-            if not row.stem.strip():
+            if not _NUMBER.sub("", row.stem).strip():
                 raise ConfigError(f"benchmark '{benchmark.name}': {where}: the question is empty; delete the row or name another column")
-            questions.append(row._replace(benchmark=benchmark.name, place=f"{relative}:{number}"))
+            questions.append((f"{relative}:{number}", row))
         if len(questions) == before:
             raise ConfigError(f"benchmark '{benchmark.name}': {name}: holds no question")
     return questions
 
 
-def _rows(benchmark: Benchmark, file: Path) -> Iterator[tuple[int, Question]]:
+def _rows(benchmark: Benchmark, file: Path) -> Iterator[tuple[int, Published]]:
     try:
         data = file.read_bytes()
         text = data.decode("utf-8-sig")
@@ -121,7 +139,7 @@ class _BadRowError(Exception):
         self.number = number
 
 
-def _of_format(benchmark: Benchmark, text: str, suffix: str) -> Iterator[tuple[int, Question]]:
+def _of_format(benchmark: Benchmark, text: str, suffix: str) -> Iterator[tuple[int, Published]]:
     kind: str = benchmark.format
     if kind == "auto":
         kind = {".json": "gaokao", ".jsonl": "jsonl", ".csv": "csv"}.get(suffix, "")
@@ -152,7 +170,7 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
         raise _BadRowError(first, f"not valid CSV: {error}") from None
 
 
-def _choices_csv(text: str) -> Iterator[tuple[int, Question]]:
+def _choices_csv(text: str) -> Iterator[tuple[int, Published]]:
     """CMMLU, C-Eval, MMLU: a question and four options, with a header or without."""
     rows = _csv_rows(text)
     number, first = next(rows, (1, []))
@@ -161,11 +179,11 @@ def _choices_csv(text: str) -> Iterator[tuple[int, Question]]:
         missing = [letter.upper() for letter in "abcd" if letter not in header]
         if missing:
             raise _BadRowError(number, f"the header has 'question' but no column {', '.join(missing)}; for other columns set `format: csv`")
-        places = [header.index(name) for name in ("question", "a", "b", "c", "d")]
+        places = [header.index(name) for name in ("question", "a", "b", "c", "d", "answer") if name in header]
     elif len(first) == 6 and first[5].strip() in tuple("ABCD"):
-        places = list(range(5))
+        places = list(range(6))
     elif len(first) >= 6 and first[0].strip().isdigit():
-        places = list(range(1, 6))
+        places = list(range(1, min(len(first), 7)))
     else:
         raise _BadRowError(
             number, f"not recognised: got {len(first)} columns and no header with 'question'; wanted question, A, B, C, D, answer"
@@ -173,17 +191,18 @@ def _choices_csv(text: str) -> Iterator[tuple[int, Question]]:
     if "question" not in header:
         yield number, _choices(first, places)
     for number, row in rows:
-        if len(row) <= max(places):
-            raise _BadRowError(number, f"got {len(row)} columns, wanted at least {max(places) + 1}")
+        if len(row) <= max(places[:5]):
+            raise _BadRowError(number, f"got {len(row)} columns, wanted at least {max(places[:5]) + 1}")
         yield number, _choices(row, places)
 
 
-def _choices(row: Sequence[str], places: Sequence[int]) -> Question:
-    stem, *options = (row[place] for place in places)
-    return _question("", stem, options)
+def _choices(row: Sequence[str], places: Sequence[int]) -> Published:
+    stem, *options = (row[place] for place in places[:5])
+    answer = row[places[5]] if len(places) > 5 and len(row) > places[5] else ""
+    return Published("", stem, tuple(options), _letters(answer))
 
 
-def _named_csv(benchmark: Benchmark, text: str) -> Iterator[tuple[int, Question]]:
+def _named_csv(benchmark: Benchmark, text: str) -> Iterator[tuple[int, Published]]:
     rows = _csv_rows(text)
     number, header = next(rows, (1, []))
     _check_names(benchmark, header, number)
@@ -193,7 +212,7 @@ def _named_csv(benchmark: Benchmark, text: str) -> Iterator[tuple[int, Question]
         yield number, _named(benchmark, dict(zip(header, row, strict=True)), number)
 
 
-def _json_lines(benchmark: Benchmark, text: str) -> Iterator[tuple[int, Question]]:
+def _json_lines(benchmark: Benchmark, text: str) -> Iterator[tuple[int, Published]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             row = _json(line, number)
@@ -203,7 +222,7 @@ def _json_lines(benchmark: Benchmark, text: str) -> Iterator[tuple[int, Question
             yield number, _named(benchmark, row, number)
 
 
-def _gaokao(text: str) -> Iterator[tuple[int, Question]]:
+def _gaokao(text: str) -> Iterator[tuple[int, Published]]:
     found = _json(text, 1)
     examples = found.get("example") if isinstance(found, dict) else None
     if not isinstance(examples, list):
@@ -212,7 +231,7 @@ def _gaokao(text: str) -> Iterator[tuple[int, Question]]:
         if not isinstance(row, dict) or not isinstance(row.get("question"), str):
             raise _BadRowError(number, "the example has no text 'question'")
         stem, options = _split_options(row["question"])
-        yield number, _question("", stem, options)
+        yield number, Published("", stem, tuple(options), _letters(row.get("answer")))
 
 
 def _json(text: str, number: int) -> Any:
@@ -228,7 +247,7 @@ def _check_names(benchmark: Benchmark, columns: Sequence[str] | Mapping[str, Any
             raise _BadRowError(number, f"no column '{name}'; it has: {', '.join(columns)}; set `question` and `options` of this benchmark")
 
 
-def _named(benchmark: Benchmark, row: Mapping[str, Any], number: int) -> Question:
+def _named(benchmark: Benchmark, row: Mapping[str, Any], number: int) -> Published:
     stem, passage = row[benchmark.question], row.get(benchmark.passage)
     if not isinstance(stem, str):
         raise _BadRowError(number, f"'{benchmark.question}' is no text")
@@ -237,13 +256,33 @@ def _named(benchmark: Benchmark, row: Mapping[str, Any], number: int) -> Questio
         value = row[name]
         values = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
         options += [str(option) for option in values if option is not None]
-    return _question(passage if isinstance(passage, str) else "", stem, options)
+    answer = next((row[name] for name in ANSWER_COLUMNS if row.get(name) is not None), None)
+    return Published(passage if isinstance(passage, str) else "", stem, tuple(options), _letters(answer))
 
 
-def _question(passage: str, stem: str, options: Sequence[str]) -> Question:
+def _letters(answer: Any) -> str:
+    """The letters of an answer as files write it: `B`, `["B"]`, `(B)`, an index from 0; empty for anything else."""
+    if isinstance(answer, list):
+        return "".join(map(_letters, answer))
+    if isinstance(answer, int):
+        return "ABCDEFGH"[answer : answer + 1] if answer >= 0 else ""
+    found = answer.strip().strip("()（）.．。").upper() if isinstance(answer, str) else ""
+    return found if set(found) <= set("ABCDEFGH") else ""
+
+
+def unlabelled(option: str) -> str:
+    """An option without the letter before it.
+
+    >>> unlabelled("(B) seven"), unlabelled("B. seven"), unlabelled("Bees")
+    ('seven', 'seven', 'Bees')
+    """
+    return _LABEL.sub("", option).strip()
+
+
+def _question(benchmark: str, place: str, row: Published) -> Question:
     """Without the number before the stem and the letters before the options, which are others wherever the question is copied."""
-    labels = tuple(_LABEL.sub("", option).strip() for option in options)
-    return Question("", "", passage.strip(), _NUMBER.sub("", stem).strip(), tuple(label for label in labels if label))
+    options = tuple(option for option in map(unlabelled, row.options) if option)
+    return Question(benchmark, place, row.passage.strip(), _NUMBER.sub("", row.stem).strip(), options)
 
 
 def _split_options(text: str) -> tuple[str, list[str]]:
