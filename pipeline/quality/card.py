@@ -36,7 +36,10 @@ def ngram_weights(windows: Cut, model: Weights) -> dict[str, list[list[Any]]]:
 
 def write_card(path: Path, card: dict[str, Any]) -> None:
     """Write `README.md` beside the model."""
-    lines = [f"# Quality model {card['name']}", "", "Made by `corpus quality train`; settings and figures in full: `model.json`.", ""]
+    what = f"Safety model for {card['safety']}:" if card["safety"] else "Quality model"
+    lines = [f"# {what} {card['name']}", "", "Made by `corpus quality train`; settings and figures in full: `model.json`.", ""]
+    if card["safety"]:
+        lines += [f"The bad texts are {card['safety']}; the stage `safety` takes 1 - probability for the probability of it.", ""]
     lines += [f"Languages: {', '.join(card['languages'])}. Trained on {card['data']['windows']:,} windows, half of them good.", ""]
     lines += ["## What it is worth", ""]
     lines += [
@@ -78,7 +81,8 @@ def print_report(folder: str, card: dict[str, Any]) -> None:
         print(f"{folder}: this model was already up to date; nothing was done again")
     else:
         print(f"{card['data']['windows']:,} windows, {card['seconds']['all']:.1f} s, of which fastText {card['seconds']['train']:.1f}")
-    print(f"model    {folder}/model.bin, model.json   name the folder under stages.quality.models")
+    place = f"safety.models.{card['safety']}" if card.get("safety") else "quality.models"
+    print(f"model    {folder}/model.bin, model.json   name the folder under stages.{place}")
     print(f"card     {folder}/README.md")
 
 

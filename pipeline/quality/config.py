@@ -1,5 +1,6 @@
 """What a quality model is trained on, as its YAML says it."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from configs.loader import Between, Positive, SettingError, load, override, read
 from pipeline.config import Source
 from stages.normalize import Normalize
 from stages.quality.weights import MAX_NGRAMS
+from stages.safety.stage import KIND
 
 POSITIVE, NEGATIVE = "positive", "negative"
 
@@ -82,6 +84,13 @@ class TrainConfig:
     rejected: tuple[RejectedBy, ...] = ()
     normalize: Normalize = field(default_factory=Normalize)
     """As in the runs that the model will score for."""
+    safety: str | None = None
+    """Makes a model for the stage `safety`: the kind of text that the negatives are, such as porn; the positives are any other text."""
+    parts: Annotated[int, Between(1, 100)] = 1
+    """Each source is cut into so many runs of documents, in the order of files and records, and each run counts as a source, `name/0`, ...
+
+    So one folder of good and one of bad texts are enough to train and test on, if what stands far apart in them has other origins.
+    """
     held_out: tuple[str, ...] = ()
     """Sources that give the figures on the card and are not trained on, by name; dealt by a hash of the names for a class with none."""
     folds: Annotated[int, Between(2, 20)] = 5
@@ -97,9 +106,12 @@ class TrainConfig:
             raise SettingError("positives", "got none; a model learns from good and bad texts")
         if not self.negatives and not self.rejected:
             raise SettingError("negatives", "got none, and no rejected documents of a run; a model learns from good and bad texts")
+        if self.safety is not None and not re.fullmatch(KIND, self.safety):
+            raise SettingError("safety", f"got '{self.safety}'; it names columns: wanted small letters, digits and _")
         names = [source.name for source in (*self.positives, *self.negatives)]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise SettingError("negatives", f"the name '{min(repeated)}' stands twice")
+        names += [f"{name}/{part}" for name in names for part in range(self.parts) if self.parts > 1]
         if not self.rejected and (unknown := set(self.held_out) - set(names)):
             raise SettingError("held_out", f"no source is called '{min(unknown)}'; there are: {', '.join(names)}")
 

@@ -75,7 +75,11 @@ def _documents(source: Source, kind: str, config: TrainConfig) -> pa.Table:
                 for columns, _ in read(entry, source, _BATCH_ROWS):
                     batch = Measure().annotate(config.normalize.annotate(Batch(columns)))
                     batches.append(_rows(kind, batch["source"], batch["domain"], batch["lang"], batch["text"]))
-    return _in_languages(pa.Table.from_batches(batches, schema=COLUMNS), config)
+    table = _in_languages(pa.Table.from_batches(batches, schema=COLUMNS), config)
+    if config.parts > 1:
+        names = [f"{source.name}/{place * config.parts // table.num_rows}" for place in range(table.num_rows)]
+        table = table.set_column(COLUMNS.get_field_index("source"), "source", pa.array(names, pa.string()))
+    return table
 
 
 def _rejected(rejected: RejectedBy, config: TrainConfig) -> pa.Table:
@@ -130,7 +134,8 @@ def parts(table: pa.Table, config: TrainConfig) -> npt.NDArray[np.int64]:
     for source, languages in _languages_of_sources(table).items():
         (lang, kind), _ = languages.most_common(1)[0]
         groups.setdefault((lang, kind), []).append(source)
-    part = dict.fromkeys(config.held_out, TEST)
+    there = set(table["source"].to_pylist())
+    part = {source: TEST for source in there if source in config.held_out or source.partition("/")[0] in config.held_out}
     for (lang, kind), sources in sorted(groups.items()):
         sources.sort(key=lambda name: xxh3_64_intdigest(f"{config.model.seed}/{name}".encode()))
         if not set(sources) & set(part):
@@ -139,7 +144,8 @@ def parts(table: pa.Table, config: TrainConfig) -> npt.NDArray[np.int64]:
         if len(free) < MIN_SOURCES:
             raise RunError(
                 f"{config.name}: the {kind}s in {lang} come from {len(sources)} sources ({', '.join(sorted(sources))}), of which "
-                f"{len(free)} are not held out; wanted at least 2 and one to test on: cut a folder into several sources, or hold out fewer"
+                f"{len(free)} are not held out; wanted at least 2 and one to test on: name more sources, hold out "
+                "fewer, or cut each into several by `parts`"
             )
         part |= {source: place % config.folds for place, source in enumerate(free)}
     return np.array([part[source] for source in table["source"].to_pylist()], np.int64)

@@ -86,6 +86,7 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
             "identity": key,
             "name": config.name,
             "languages": list(config.languages),
+            "safety": config.safety,
             "model": {"bytes": len(data), "xxh3": xxh3_128_hexdigest(data)},
             "calibration": calibration._asdict(),
             "percentiles": _references(table, part, scored),

@@ -1,4 +1,7 @@
-"""A trained quality model: a folder with `model.bin`, fastText's file, and `model.json`, which says what it is and what its scores mean."""
+"""A trained model: a folder with `model.bin`, fastText's file, and `model.json`, which says what it is and what its scores mean.
+
+A quality model gives the probability of good text; a model for the stage `safety` is the same, its bad texts being of one unwanted kind.
+"""
 
 from functools import lru_cache
 from importlib import import_module
@@ -8,10 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 from xxhash import xxh3_128_hexdigest
 
 from configs.errors import ConfigError
 from configs.loader import find_file
+from stages.filters.rules import primary_subtag
 from stages.language_models import FASTTEXT_MAGIC
 from stages.quality.calibration import Calibration, Floats, percentiles
 from stages.quality.weights import Sums, Weights, weights
@@ -62,9 +68,13 @@ def model_files(folder: str) -> tuple[str, str]:
     return f"{folder}/{BIN}", f"{folder}/{JSON}"
 
 
-def check_model(folder: str, language: str) -> None:
-    """Raise `ConfigError` unless the model is whole and was trained for this language."""
+def check_model(folder: str, language: str, safety: str | None = None) -> None:
+    """Raise `ConfigError` unless the model is whole and was trained for this language and for this kind of `safety`, None for quality."""
     card = describe_model(folder)
+    if card.get("safety") != safety:
+        what, wanted = (f"for the safety kind {kind}" if kind else "for quality" for kind in (card.get("safety"), safety))
+        raise ConfigError(f"the model in '{folder}' was trained {what}, not {wanted}; name another, or train one "
+                          f"{f'with `safety: {safety}`' if safety else 'without `safety`'} in its YAML")  # fmt: skip
     if language not in card["languages"]:
         languages = ", ".join(card["languages"])
         raise ConfigError(f"the model in '{folder}' was trained for {languages}, not for {language}; name one that was, or train it")
@@ -83,7 +93,19 @@ def load_model(folder: str) -> QualityModel:
     return _load(folder, str(describe_model(folder)["model"]["xxh3"]))
 
 
-@lru_cache(maxsize=8)
+def rows_by_language(codes: pa.Array) -> dict[str, npt.NDArray[np.int64]]:
+    """Rows of each language without script and region; those without one under ''."""
+    return rows_by_value([primary_subtag(code) if code else "" for code in codes.to_pylist()])
+
+
+def rows_by_value(values: list[str]) -> dict[str, npt.NDArray[np.int64]]:
+    """Rows of each value."""
+    encoded = pc.dictionary_encode(pa.array(values, pa.string()))
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    return {value: np.flatnonzero(codes == code) for code, value in enumerate(encoded.dictionary.to_pylist())}
+
+
+@lru_cache(maxsize=32)
 def _load(folder: str, _content: str) -> QualityModel:
     card = describe_model(folder)
     model = import_module("fasttext").load_model(str(find_file(folder) / BIN))

@@ -21,7 +21,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from configs.errors import ConfigError
 from configs.loader import Between, SettingError, Share
@@ -29,7 +28,15 @@ from stages.batch import Batch
 from stages.edits import SPANS, spans_column
 from stages.filters.rules import primary_subtag
 from stages.quality.calibration import Floats
-from stages.quality.model import QualityModel, check_model, describe_model, load_model, model_files
+from stages.quality.model import (
+    QualityModel,
+    check_model,
+    describe_model,
+    load_model,
+    model_files,
+    rows_by_language,
+    rows_by_value,
+)
 from stages.quality.weights import Sums, sums
 from stages.stage import Stage
 from stages.text.buffers import TextBuffer, text_buffer
@@ -90,7 +97,7 @@ class Quality(Stage):
 
     def annotate(self, batch: Batch) -> Batch:
         """Score the documents of each language with its models."""
-        languages = _by_value([primary_subtag(code) if code else "" for code in batch["lang"].to_pylist()])
+        languages = rows_by_language(batch["lang"])
         scores = {name: np.full(len(batch), np.nan) for name in _SCORES}
         found: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
         for language, folders in self.models.items():
@@ -123,7 +130,7 @@ class Quality(Stage):
             by_domain = model.percentile(quality, language)
             paragraphs, first = _paragraphs(parts, cut)
             scored = {"quality": quality, "quality_percentile": by_domain.copy()}
-            for domain, rows in _by_value(domains).items():
+            for domain, rows in rows_by_value(domains).items():
                 if (group := f"{language}/{domain}") in model.grids:
                     by_domain[rows] = model.percentile(quality[rows], group)
             scored["quality_domain_percentile"] = by_domain
@@ -203,13 +210,6 @@ class Quality(Stage):
         return list(dict.fromkeys(folder for folders in self.models.values() for folder in folders))
 
 
-def _by_value(values: list[str]) -> dict[str, npt.NDArray[np.int64]]:
-    """Rows of each value."""
-    encoded = pc.dictionary_encode(pa.array(values, pa.string()))
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
-    return {value: np.flatnonzero(codes == code) for code, value in enumerate(encoded.dictionary.to_pylist())}
-
-
 def _long(score: Floats, tokens: npt.NDArray[np.int64]) -> Floats:
     return np.where(tokens >= MIN_TOKENS, score, np.nan)
 
@@ -260,7 +260,7 @@ def _below(columns: pa.Table, bounds: dict[str, float], of_language: Floats, of_
     result = np.zeros(columns.num_rows, np.bool_)
     languages = [primary_subtag(code) if code else "" for code in columns["lang"].to_pylist()]
     groups = [f"{language}/{domain}" for language, domain in zip(languages, columns["domain"].to_pylist(), strict=True)]
-    for group, rows in _by_value(groups).items():
+    for group, rows in rows_by_value(groups).items():
         language = group.partition("/")[0]
         if group in bounds:
             result[rows] = of_domain[rows] < np.float32(bounds[group])

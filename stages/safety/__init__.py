@@ -1,1 +1,1 @@
-"""Safety: how much a text reads like pornography, gambling, fraud or hatred, by weighted phrases that stand close together."""
+"""Safety: how much a text reads like pornography, gambling, fraud or hatred, by phrases that stand close together and by models."""

@@ -225,5 +225,5 @@ def test_models_that_do_not_fit_are_refused_before_the_run(scored: Callable[...,
 
 def test_the_shipped_training_files_are_valid() -> None:
     root = Path(__file__).parents[2]
-    files = sorted((root / "configs/quality").glob("*.yaml"))
+    files = sorted(file for folder in ("quality", "safety") for file in (root / "configs" / folder).glob("*.yaml"))
     assert [load_training(file).name for file in files]

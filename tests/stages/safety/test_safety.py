@@ -110,6 +110,16 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path) -> None:
         Safety(lists={"porn": (str(empty),)}, reject_from={"gambling": 1})
     with pytest.raises(SettingError, match="it names a column"):
         Safety(lists={"Porn!": (str(empty),)}, reject_from={})
+    with pytest.raises(SettingError, match="it names a column"):
+        Safety(models={"Porn!": {"zh": ("x",)}})
+    with pytest.raises(SettingError, match="wanted a model for each language"):
+        Safety(models={"porn": {"zh": ()}})
+    with pytest.raises(SettingError, match="kinds of `models`: none is given"):
+        Safety(reject_from_probability={"porn": 0.5})
+    with pytest.raises(SettingError, match="column of the model of 'porn'"):
+        Safety(lists={"porn_probability": (str(empty),)}, models={"porn": {"zh": ("x",)}})
+    with pytest.raises(SettingError, match="no scores either"):
+        Safety(lists={})
 
 
 @pytest.mark.parametrize("kind", KINDS)
