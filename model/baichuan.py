@@ -61,7 +61,8 @@ class Baichuan(nn.Module):
         self.config = config
         self.model = Decoder(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self._initialise()
+        for name, parameter in self.named_parameters():
+            self.fill_fresh(name, parameter.data)
 
     def forward(
         self,
@@ -70,12 +71,14 @@ class Baichuan(nn.Module):
         labels: Tensor | None = None,
         past_key_values: KeyValueCache | None = None,
         use_cache: bool | None = None,
+        whole: tuple[Tensor, int] | None = None,
     ) -> Output:
         """Ids (B, N) to `Output`.
 
         `attention_mask` (B, M) holds integers, over the cached positions too: equal ids see each other, 0 is padding; so ones and zeros
         mean what they mean in transformers. `labels` (B, N) are the ids themselves, shifted here; -100 is no target. `use_cache`: give
-        `past_key_values` back; by default in evaluation mode without labels.
+        `past_key_values` back; by default in evaluation mode without labels. `whole`: targets and positions of the batch of which this
+        is a part, whose losses add up to its loss (`head_loss`).
         """
         if use_cache is None:
             use_cache = not self.training and labels is None
@@ -85,7 +88,7 @@ class Baichuan(nn.Module):
         hidden_BND = self.model(input_ids, attention_mask, cache)
         output = Output(hidden_BND, self.head, past_key_values=cache if use_cache or past_key_values is not None else None)
         if labels is not None:
-            output.loss, output.cross_entropy = self.loss_of(hidden_BND, labels)
+            output.loss, output.cross_entropy = self.loss_of(hidden_BND, labels, whole=whole)
         return output
 
     def head(self, hidden_BND: Tensor) -> Tensor:
@@ -96,12 +99,14 @@ class Baichuan(nn.Module):
         """The output matrix (V, D), with NormHead each row of length 1."""
         return F.normalize(self.lm_head.weight) if self.config.norm_head else self.lm_head.weight
 
-    def loss_of(self, hidden_BND: Tensor, labels_BN: Tensor, chunk_tokens: int | None = None) -> tuple[Tensor, Tensor]:
+    def loss_of(
+        self, hidden_BND: Tensor, labels_BN: Tensor, chunk_tokens: int | None = None, whole: tuple[Tensor, int] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The loss of predicting each next label, and its cross-entropy part; the head runs on so many tokens at a time."""
         if labels_BN.shape != hidden_BND.shape[:2]:
             raise InputError(f"labels: got shape {tuple(labels_BN.shape)}, wanted that of input_ids, {tuple(hidden_BND.shape[:2])}")
         hidden_ND, targets_N = hidden_BND[:, :-1].flatten(0, 1), labels_BN[:, 1:].flatten()
-        return head_loss(hidden_ND, self.head_weight(), targets_N, self.config.z_loss_weight, chunk_tokens)
+        return head_loss(hidden_ND, self.head_weight(), targets_N, self.config.z_loss_weight, chunk_tokens, whole)
 
     def checkpoint_layers(self, every: int = 1, context_fn: Callable[[], Any] = noop_context_fn) -> None:
         """Forget the activations of every n-th layer and compute them again in the backward pass; 0: of none.
@@ -141,14 +146,17 @@ class Baichuan(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     @torch.no_grad()
-    def _initialise(self) -> None:
-        for parameter in self.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0.0, self.config.initializer_range)
-        self.model.embed_tokens.weight[self.config.pad_token_id].zero_()
-        if self.config.norm_head:
+    def fill_fresh(self, name: str, weight: Tensor, generator: torch.Generator | None = None) -> None:
+        """Fill a tensor of the shape of a parameter with what it starts from, as published; by torch's global generator if none is given."""
+        if weight.ndim == 1:
+            weight.fill_(1.0)
+        elif name == "lm_head.weight" and self.config.norm_head:
             bound = self.config.hidden_size**-0.5
-            self.lm_head.weight.uniform_(-bound, bound)
+            weight.uniform_(-bound, bound, generator=generator)
+        else:
+            weight.normal_(0.0, self.config.initializer_range, generator=generator)
+        if name == "model.embed_tokens.weight":
+            weight[self.config.pad_token_id].zero_()
 
 
 class Decoder(nn.Module):
@@ -160,6 +168,8 @@ class Decoder(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, config.pad_token_id)
         self.layers = nn.ModuleList(Layer(config, index) for index in range(config.num_hidden_layers))
         self.norm = RMSNorm(config)
+        self.stream_dtype: torch.dtype | None = None
+        """Type of the residual stream, where it is not the embedding's: training in bf16 halves its traffic so."""
         self.checkpoint_every = 0
         self.checkpoint_context: Callable[[], Any] = noop_context_fn
 
@@ -169,7 +179,7 @@ class Decoder(nn.Module):
         if segments_BM is not None and segments_BM.shape != (len(input_ids), past + num_new):
             wanted = f"({len(input_ids)}, {past + num_new}): the batch, and {past} cached with {num_new} new positions"
             raise InputError(f"attention_mask: got shape {tuple(segments_BM.shape)}, wanted {wanted}")
-        x_BND = self.embed_tokens(input_ids)
+        x_BND = self.embed_tokens(input_ids).to(self.stream_dtype)
         tables = slopes = None
         if self.config.position == "rope":
             tables = rope_tables(torch.arange(past, past + num_new, device=x_BND.device), self.config.head_width)

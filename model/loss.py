@@ -25,15 +25,26 @@ LEAST_TOKENS = 256
 
 
 def head_loss(
-    hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss_weight: float = 0.0, chunk_tokens: int | None = None
+    hidden_ND: Tensor,
+    weight_VD: Tensor,
+    targets_N: Tensor,
+    z_loss_weight: float = 0.0,
+    chunk_tokens: int | None = None,
+    whole: tuple[Tensor, int] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Loss of hidden states against the ids that they should predict, and its cross-entropy part without gradient; fp32 scalars."""
+    """Loss of hidden states against the ids that they should predict, and its cross-entropy part without gradient; fp32 scalars.
+
+    `whole`: these tokens are a part of a batch with so many targets (a number on the device) and positions; its parts' losses, and their
+    gradients, add up to those of the batch.
+    """
     if chunk_tokens is None:
         chunk_tokens = max(LEAST_TOKENS, CHUNK_NUMBERS.get(hidden_ND.device.type, 1 << 26) // len(weight_VD))
     kind = hidden_ND.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
     learns = torch.is_grad_enabled()
-    both = _HeadLoss.apply(hidden_ND, weight_VD, targets_N, z_loss_weight, chunk_tokens, dtype, learns)  # type: ignore[no-untyped-call]
+    num_targets, num_positions = whole or ((targets_N != IGNORED).sum(), len(targets_N))
+    z_share = z_loss_weight / max(num_positions, 1)
+    both = _HeadLoss.apply(hidden_ND, weight_VD, targets_N, num_targets, z_share, chunk_tokens, dtype, learns)  # type: ignore[no-untyped-call]
     return cast(tuple[Tensor, Tensor], both)
 
 
@@ -44,16 +55,15 @@ class _HeadLoss(torch.autograd.Function):
         hidden_ND: Tensor,
         weight_VD: Tensor,
         targets_N: Tensor,
-        z_loss_weight: float,
+        num_targets: Tensor,
+        z_share: float,
         chunk_tokens: int,
         dtype: torch.dtype,
         learns: bool,
     ) -> tuple[Tensor, Tensor]:
         learns_hidden, learns_weight = learns and ctx.needs_input_grad[0], learns and ctx.needs_input_grad[1]
         hidden, weight = hidden_ND.to(dtype), weight_VD.to(dtype)
-        is_target_N = targets_N != IGNORED
-        share_N = is_target_N / is_target_N.sum().clamp(min=1)
-        z_share = z_loss_weight / max(len(targets_N), 1)
+        share_N = (targets_N != IGNORED) / num_targets.clamp(min=1)
         cross_entropy = torch.zeros((), dtype=torch.float32, device=hidden.device)
         z_loss = torch.zeros_like(cross_entropy)
         hidden_grad = torch.empty_like(hidden) if learns_hidden else None
@@ -73,7 +83,7 @@ class _HeadLoss(torch.autograd.Function):
                 if hidden_grad is None and weight_grad is None:
                     continue
                 grad_CV.mul_(share_C1).scatter_add_(-1, target_C1, -share_C1)
-                if z_loss_weight:
+                if z_share:
                     grad_CV.scatter_add_(-1, place_C1, 2 * z_share * highest_C1)
                 grad_CV = grad_CV.to(dtype)
                 if hidden_grad is not None:
@@ -95,4 +105,4 @@ class _HeadLoss(torch.autograd.Function):
         hidden_grad, weight_grad = ctx.saved_tensors
         hidden = None if hidden_grad is None else (hidden_grad * loss_grad).to(hidden_dtype)
         weight = None if weight_grad is None else (weight_grad * loss_grad).to(weight_dtype)
-        return hidden, weight, None, None, None, None, None
+        return hidden, weight, None, None, None, None, None, None
