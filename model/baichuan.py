@@ -147,7 +147,7 @@ class Baichuan(nn.Module):
 
     @torch.no_grad()
     def fill_fresh(self, name: str, weight: Tensor, generator: torch.Generator | None = None) -> None:
-        """Fill a tensor of the shape of a parameter with what it starts from, as published; by torch's global generator if none is given."""
+        """Fill a tensor of the shape of a parameter with what it starts from, as published; torch's global generator if none is given."""
         if weight.ndim == 1:
             weight.fill_(1.0)
         elif name == "lm_head.weight" and self.config.norm_head:

@@ -6,7 +6,7 @@ holding a whole model.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,11 +19,11 @@ from configs.errors import ConfigError
 
 @dataclass(frozen=True)
 class World:
-    """This process among all of a training."""
+    """One process among those of a training."""
 
     rank: int = 0
     size: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def is_first(self) -> bool:
