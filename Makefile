@@ -4,9 +4,10 @@ BIN := .venv/bin
 CONFIG ?= configs/sample.yaml
 TRAINING ?= configs/sample_tokenizer.yaml
 DATA ?= ../shared/data
+RUN ?= out/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help install corpus tokenizer test check format bench docs sample clean
+.PHONY: help install corpus report tokenizer test check format bench docs sample clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -21,6 +22,9 @@ install: .venv/.installed ## create .venv and install everything, exact versions
 corpus: .venv/.installed ## run the pipeline on the bundled sample (or CONFIG=my.yaml)
 	$(if $(filter configs/sample.yaml,$(CONFIG)),$(BIN)/corpus quality train configs/quality/sample.yaml)
 	$(BIN)/corpus run $(CONFIG) --overwrite
+
+report: .venv/.installed ## write the sample's report again (or RUN=out/my-corpus)
+	$(BIN)/corpus report $(RUN)
 
 tokenizer: .venv/.installed ## train a small tokenizer on the sample's corpus (or TRAINING=my.yaml)
 	$(BIN)/corpus tokenizer train $(TRAINING) --overwrite

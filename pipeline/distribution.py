@@ -83,6 +83,18 @@ class Distribution:
         below = np.cumsum(sizes) - sizes
         return float(cells.low[np.flatnonzero(below <= allowed)[-1]])
 
+    def histogram(self, edges: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Documents in [edges[i], edges[i + 1]), what is outside in the first and last bin, (len(edges) - 1,).
+
+        >>> d = Distribution()
+        >>> d.add(np.array([0.5, 1.0, 1.5, 9.0]), np.ones(4, np.int64))
+        >>> d.histogram(np.array([1.0, 2.0, 3.0])).tolist()
+        [3, 1]
+        """
+        cells = self._settle()
+        place = np.clip(np.searchsorted(edges, cells.low, side="right") - 1, 0, len(edges) - 2)
+        return np.bincount(place, weights=cells.documents, minlength=len(edges) - 1).astype(np.int64)
+
     def _settle(self) -> _Cells:
         """Merge what waits, and widen the cells until there are few enough."""
         if self._waiting:

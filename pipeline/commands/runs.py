@@ -138,6 +138,14 @@ def _number(option: str, text: str) -> float:
 
 
 @app.command()
+def report(run_folder: Run) -> None:
+    """Write the report of a finished run again: one page without network, in English and Chinese."""
+    from pipeline.report.page import write_report
+
+    print(f"report   {write_report(run_folder)}")
+
+
+@app.command()
 def export(
     run_folder: Run,
     output: Annotated[str, typer.Option("--output", help="A new folder for the files.")],
@@ -169,5 +177,6 @@ def _say_where(folder: str, complete: bool) -> None:
     print(f"corpus   {folder}/corpus/*.parquet")
     print(f"rejected {folder}/rejected/*.parquet   text and reasons of what was dropped")
     print(f"ledger   {folder}/ledger/*.parquet     every input document: signals, reasons, fate")
+    print(f"report   {folder}/report/index.html     open it in a browser")
     print(f"numbers  {folder}/summary.json")
     print(f"one document's story: corpus explain {folder} ID      duplicates: corpus duplicates {folder}")

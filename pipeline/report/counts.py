@@ -1,0 +1,160 @@
+"""What the report shows of the ledger: overlaps of reasons, distributions of signals, clusters by size, quality by domain, examples.
+
+The ledger is read once, 65,536 rows at a time, without texts. What is counted is counted of all rows; distributions are taken of at most
+`MOST_ROWS` documents, those with the smallest hashes of seed and id, and the page says so. So ten million rows cost the memory of a batch.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import storage
+from pipeline.finished import BATCH_ROWS, FinishedRun, slices
+from pipeline.report.histogram import Histogram
+from stages.filters.rules import Bounds
+from stages.text.buffers import text_buffer
+from tokenizer.sampling import hash_units
+
+MOST_ROWS = 500_000
+"""Documents that distributions are taken of."""
+MOST_REASONS = 16
+"""Reasons whose overlaps and examples are shown, the most frequent ones."""
+NUM_EXAMPLES = 3
+"""Documents that are shown of each reason."""
+QUALITY_BINS = 20
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Example(NamedTuple):
+    """A document to show; the smallest hashes are taken, so that neither order nor number of files decides."""
+
+    order: float
+    id: str
+    part: str
+
+
+class Counts:
+    """Add the ledger batch by batch, then ask for `as_json`."""
+
+    def __init__(self, run: FinishedRun, summary: Mapping[str, Any], seed: int) -> None:
+        self.run, self.seed = run, seed
+        documents = summary["documents"]["input"]
+        self.share = min(1.0, MOST_ROWS / max(1, documents))
+        self.reasons = list(summary["reasons"])[:MOST_REASONS]
+        self.overlaps = np.zeros((len(self.reasons), len(self.reasons)), np.int64)
+        self.alone = np.zeros(len(self.reasons), np.int64)
+        self.examples: dict[str, list[Example]] = {name: [] for name in self.reasons}
+        self.signals = {name: Histogram() for name in run.signals}
+        self.bounds: dict[str, dict[str, set[Bounds]]] = {name: {} for name in run.judged_by}
+        self.quality: dict[str, npt.NDArray[np.int64]] = {}
+        self.cluster_sizes: dict[int, int] = {}
+        self.personal = {name: [0, 0] for name in run.signals if name.startswith("pii_")}
+
+    def add(self, part: str, table: pa.Table) -> None:
+        """Rows of one part of the ledger, all columns that `columns` names."""
+        order = hash_units(text_buffer(table["id"].combine_chunks()), self.seed)
+        self._add_reasons(part, table, order)
+        self._add_clusters(table)
+        for name, found in self.personal.items():
+            hits = table[name].to_numpy(zero_copy_only=False)
+            found[0] += int(np.count_nonzero(np.nan_to_num(hits) > 0))
+            found[1] += int(np.nansum(hits))
+        chosen = (order < self.share) & np.asarray(pc.fill_null(pc.greater(table["num_chars"], 0), False))
+        self._add_signals(table.filter(pa.array(chosen)))
+
+    def _add_reasons(self, part: str, table: pa.Table, order: npt.NDArray[np.float64]) -> None:
+        given = table["reasons"].combine_chunks()
+        counts = pc.list_value_length(given).fill_null(0).to_numpy()
+        row_of = np.repeat(np.arange(len(table)), counts)
+        place = pc.index_in(given.flatten(), value_set=pa.array(self.reasons, pa.string())).fill_null(-1).to_numpy()
+        hit = np.zeros((len(table), len(self.reasons)), np.int64)
+        hit[row_of[place >= 0], place[place >= 0]] = 1
+        self.overlaps += hit.T @ hit
+        self.alone += hit[counts == 1].sum(axis=0)
+        for number, name in enumerate(self.reasons):
+            rows = np.flatnonzero(hit[:, number])
+            rows = rows[np.argsort(order[rows], kind="stable")][:NUM_EXAMPLES]
+            found = [Example(float(order[row]), table["id"][int(row)].as_py(), part) for row in rows]
+            self.examples[name] = sorted([*self.examples[name], *found])[:NUM_EXAMPLES]
+
+    def _add_clusters(self, table: pa.Table) -> None:
+        """A cluster of n documents is n rows that say n; each counts as 1/n, so that shards add up."""
+        sizes, documents = np.unique(table["cluster_size"].to_numpy(zero_copy_only=False), return_counts=True)
+        for size, count in zip(sizes.tolist(), documents.tolist(), strict=True):
+            if size and size > 1:
+                self.cluster_sizes[int(size)] = self.cluster_sizes.get(int(size), 0) + count
+
+    def _add_signals(self, table: pa.Table) -> None:
+        kept = np.asarray(pc.equal(table["fate"], "kept"))
+        for name, histogram in self.signals.items():
+            histogram.add(table[name].to_numpy(zero_copy_only=False), kept)
+        for one in slices(table, {}):
+            for name, by_language in self.bounds.items():
+                by_language.setdefault(one.lang or "-", set()).add(self.run.bounds(name, one.lang, one.domain))
+            if "quality" in self.signals:
+                self._add_quality(one.domain, table["quality"].to_numpy(zero_copy_only=False)[one.rows], kept[one.rows])
+
+    def _add_quality(self, domain: str, scores: npt.NDArray[Any], kept: Mask) -> None:
+        tally = self.quality.setdefault(domain, np.zeros((2, QUALITY_BINS), np.int64))
+        there = ~np.isnan(scores)
+        bins = np.minimum((scores[there] * QUALITY_BINS).astype(np.int64), QUALITY_BINS - 1)
+        for fate in (0, 1):
+            tally[fate] += np.bincount(bins[kept[there] == bool(fate)], minlength=QUALITY_BINS)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the texts of the examples."""
+        signals = {name: histogram.as_json() for name, histogram in self.signals.items() if not name.startswith("pii_")}
+        return {
+            "sampled_share": self.share,
+            "overlaps": {"names": self.reasons, "documents": self.overlaps.tolist(), "alone": self.alone.tolist()},
+            "signals": {name: shown | {"bounds": self._bounds(name)} for name, shown in signals.items() if shown},
+            "quality": {domain: tally.tolist() for domain, tally in sorted(self.quality.items())},
+            "clusters": [[low, high, documents, count] for low, high, documents, count in self._clusters()],
+            "personal": {name.removeprefix("pii_"): found for name, found in self.personal.items()},
+        }
+
+    def _bounds(self, name: str) -> list[dict[str, Any]]:
+        """Each different bound of a signal with the languages that it holds for."""
+        languages: dict[tuple[float | None, float | None], set[str]] = {}
+        for language, every in self.bounds.get(name, {}).items():
+            for bounds in every:
+                languages.setdefault((_finite(bounds.min), _finite(bounds.max)), set()).add(language)
+        return [
+            {"min": low, "max": high, "languages": sorted(names)}
+            for (low, high), names in sorted(languages.items(), key=str)
+            if low is not None or high is not None
+        ]
+
+    def _clusters(self) -> list[tuple[int, int, int, int]]:
+        """(smallest size, largest, documents, clusters) by powers of two."""
+        found: dict[int, list[float]] = {}
+        for size, documents in self.cluster_sizes.items():
+            tally = found.setdefault(size.bit_length() - 1, [0, 0.0])
+            tally[0] += documents
+            tally[1] += documents / size
+        return [(2**power, 2 ** (power + 1) - 1, int(tally[0]), round(tally[1])) for power, tally in sorted(found.items())]
+
+
+def count(run: FinishedRun, summary: Mapping[str, Any], seed: int) -> Counts:
+    """Read the ledger of a finished run once."""
+    counts = Counts(run, summary, seed)
+    wanted = _columns(run)
+    for part in run.parts:
+        with storage.open_input(storage.join(run.folder, "ledger", part)) as file:
+            for batch in pq.ParquetFile(file).iter_batches(BATCH_ROWS, columns=wanted):
+                counts.add(part, pa.Table.from_batches([batch]))
+    return counts
+
+
+def _columns(run: FinishedRun) -> Sequence[str]:
+    return list(dict.fromkeys(["id", "lang", "domain", "source", "fate", "reasons", "cluster_size", "num_chars", *run.signals]))
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
