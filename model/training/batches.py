@@ -33,6 +33,11 @@ class TokenSource(Protocol):
         """Ids are below it."""
         ...
 
+    @property
+    def eos_id(self) -> int:
+        """Ends a document."""
+        ...
+
     def tokens(self, start: int, stop: int) -> Ids:
         """Ids of positions [start, stop)."""
         ...
@@ -147,9 +152,9 @@ class TokensInMemory:
         return [("memory", str(first + i)) for i in range(int(self.segments(start, stop)[-1]))]
 
 
-def shuffled(source: TokenSource, eos_id: int, num_tokens: int, seed: int) -> TokensInMemory:
+def shuffled(source: TokenSource, num_tokens: int, seed: int) -> TokensInMemory:
     """The control: the first tokens of a source, all but ends of documents in other places, so that only their frequencies are left."""
     tokens = np.array(source.tokens(0, num_tokens), np.int32)
-    inside = tokens != eos_id
+    inside = tokens != source.eos_id
     tokens[inside] = np.random.Generator(np.random.PCG64(seed)).permutation(tokens[inside])
-    return TokensInMemory(tokens, source.vocab_size, eos_id)
+    return TokensInMemory(tokens, source.vocab_size, source.eos_id)

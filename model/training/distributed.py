@@ -55,13 +55,18 @@ def join(device: str = "auto") -> World:
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device: got cuda, and there is none here; take cpu or auto")
     kind = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    rank, size, local = (int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))
-    place = torch.device(kind, local) if kind == "cuda" else torch.device("cpu")
+    size, place_in_node = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    place = torch.device(kind, place_in_node) if kind == "cuda" else torch.device("cpu")
     if kind == "cuda":
         torch.cuda.set_device(place)
     if size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if kind == "cuda" else "gloo", device_id=place if kind == "cuda" else None)
-    return World(rank, size, place)
+    return World(world_rank(), size, place)
+
+
+def world_rank() -> int:
+    """The number of this process, as torchrun says it; 0 without."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def leave() -> None:

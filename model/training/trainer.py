@@ -10,7 +10,7 @@ The loss is read before the weights are touched: a batch that gives no number, o
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, cast
@@ -151,6 +151,13 @@ class Trainer:
             torch.set_rng_state(random)
         if self.world.device.type == "cuda" and (random := read("random.cuda", None)) is not None:
             torch.cuda.set_rng_state(random, self.world.device)
+
+    @torch.no_grad()
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from these instead of fresh weights; whole tensors by their official names."""
+        for name, parameter in self.model.named_parameters():
+            begin, end = own_rows(parameter.shape[0], self.world.rank, self.world.size)
+            local(parameter).copy_(weights[name][begin:end])
 
     def whole_weights(self) -> dict[str, Tensor]:
         """The model's weights by their official names, whole, on the host; in the first process only, others get nothing."""
