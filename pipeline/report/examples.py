@@ -63,7 +63,7 @@ def _beginning(text: str | None) -> str | None:
 def masked(text: str) -> str:
     """The text with personal data and secrets replaced by the placeholders of the stage `pii`, whatever a run masks.
 
-    >>> masked("写信到 li@example.org，谢谢")
+    >>> masked("写信到 li@riverbank.cn，谢谢")
     '写信到 <EMAIL>，谢谢'
     """
     data, pieces, end = text.encode(), [], 0

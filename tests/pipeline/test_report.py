@@ -1,0 +1,147 @@
+"""The report: its numbers are those of the ledger, nothing in it can act as markup, and a real browser draws it without a request."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.errors import InputError
+from pipeline.config import load_run
+from pipeline.finished import FinishedRun
+from pipeline.report.counts import count
+from pipeline.report.examples import masked
+from pipeline.report.histogram import Histogram
+from pipeline.report.page import write_report
+from pipeline.run import run
+from tests.pipeline.conftest import prose, zh_prose
+
+EVIL = '</script><script>document.title = "taken"</script><img src=x onerror="document.title=\'taken\'">'
+
+
+@pytest.fixture
+def finished(make_config: Any) -> str:
+    """Prose, two copies of it, two short texts, a text that is full of markup and of the reader's mail address, an unreadable row."""
+    rows: list[Any] = [{"id": f"p{n}", "text": prose(n)} for n in range(6)] + [{"id": f"copy{n}", "text": prose(0)} for n in range(2)]
+    rows += [{"id": "short", "text": "Too short."}, {"id": "short again", "text": "Much too short."}]
+    rows += [{"id": f"evil {EVIL}", "text": f"write to li@riverbank.cn now {EVIL}"}, b"{broken"]
+    stages = [
+        {"normalize": {}},
+        {"heuristics": {"overrides": {"distinct_word_share": {"min": 0}}}},
+        {"exact_dedup": {}},
+        {"document_dedup": {}},
+        {"pii": {}},
+        {"select": {}},
+    ]
+    settings = load_run(make_config({"web": rows, "zh": [{"id": "z", "text": zh_prose(3)}]}, stages=stages))
+    run(settings, quiet=True)
+    return settings.output
+
+
+def test_counts_are_those_of_the_ledger(finished: str) -> None:
+    summary = json.loads((Path(finished) / "summary.json").read_bytes())
+    counts = count(FinishedRun(finished), summary, seed=17)
+    found = counts.as_json()
+    names = found["overlaps"]["names"]
+    documents = dict(zip(names, np.diagonal(found["overlaps"]["documents"]).tolist(), strict=True))
+    assert documents == {name: sizes[0] for name, sizes in summary["reasons"].items() if name in names}
+    alone = dict(zip(names, found["overlaps"]["alone"], strict=True))
+    assert alone["exact_duplicate"] == 2
+    assert alone["bad_json"] == 1
+    assert found["clusters"] == [[2, 3, 3, 1]]
+    assert found["personal"]["email"] == [1, 1]
+    words = found["signals"]["num_words"]
+    assert sum(words["kept"]) == summary["documents"]["kept"]
+    assert sum(words["kept"]) + sum(words["dropped"]) == 12  # all but the unreadable row
+    assert {"min": 50, "max": 1000000, "languages": ["zh"]} in words["bounds"]
+    assert [e.id for e in counts.examples["bad_json"]] == ["web/web.jsonl#12"]
+
+
+def test_histogram_counts_every_value_once_and_outliers_at_the_ends() -> None:
+    histogram = Histogram()
+    values = np.concatenate([np.linspace(0, 1, 1001), [50.0], [np.nan]])
+    histogram.add(values, np.arange(len(values)) % 2 == 0)
+    shown = histogram.as_json()
+    assert shown is not None
+    assert sum(shown["kept"]) + sum(shown["dropped"]) == 1002
+    assert shown["edges"][-1] < 2  # one value of 1,002 does not stretch the axis
+    assert not shown["log"]
+
+
+def test_histogram_of_equal_values_is_not_shown() -> None:
+    histogram = Histogram()
+    histogram.add(np.zeros(9), np.ones(9, np.bool_))
+    assert histogram.as_json() is None
+
+
+def test_page_needs_no_network_and_holds_no_foreign_markup(finished: str) -> None:
+    page = Path(write_report(finished)).read_text(encoding="utf-8")
+    assert EVIL not in page
+    assert "li@riverbank.cn" not in page  # masked, also where the document was dropped
+    assert not re.findall(r"<(?:img|iframe)[^>]*\ssrc=|<link\s", page.partition("<script")[0])
+    assert "default-src 'none'" in page
+    assert page.count("</script>") == 3  # the data, the library, and ours
+
+
+def test_every_run_writes_its_report_and_it_is_the_same_again(finished: str) -> None:
+    first = (Path(finished) / "report" / "index.html").read_bytes()
+    write_report(finished)
+    assert (Path(finished) / "report" / "index.html").read_bytes() == first
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no finished run"):
+        write_report(str(tmp_path))
+
+
+def test_personal_data_is_masked_before_a_text_is_cut() -> None:
+    assert masked("电话 13812345678 或 zhang.san@riverbank.cn") == "电话 <PHONE> 或 <EMAIL>"
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """Chromium, which Debian ships; skipped where it or playwright is absent."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs Chromium (apt-get install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def test_a_browser_draws_the_charts_switches_language_and_asks_for_nothing(finished: str, browser: Any) -> None:
+    page = browser.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(Path(write_report(finished)).as_uri())
+    assert page.title() == "run · Corpus report · 语料报告"
+    assert page.locator("#waterfall-chart svg path").count() > 5
+    assert page.locator("#signal-chart svg path").count() > 5
+    assert page.locator("#clusters-chart svg").count() == 1
+    page.select_option("#waterfall-of", "source/zh")
+    page.select_option("#signal", "num_words")
+    assert page.locator("h2:visible").first.inner_text() == "What is left after each stage"
+    page.click("#language")
+    assert page.locator("h2:visible").first.inner_text() == "各阶段之后的留存"
+    assert page.locator("#waterfall-chart svg text", has_text="字节占比").count() == 1
+    page.click("#theme")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 23, 30)"
+    assert (said, len(asked)) == ([], 1)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_screen_reader_finds_no_obstacle(finished: str, browser: Any, theme: str) -> None:
+    axe = pytest.importorskip("axe_core_python.sync_playwright", reason="needs axe-core-python")
+    page = browser.new_context(color_scheme=theme, bypass_csp=True).new_page()
+    page.goto(Path(write_report(finished)).as_uri())
+    found = axe.Axe().run(page)["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
