@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= configs/sample.yaml
 TRAINING ?= configs/sample_tokenizer.yaml
+PACK ?= configs/sample_pack.yaml
 DATA ?= ../shared/data
 RUN ?= out/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help install corpus report tokenizer test check format bench docs sample clean
+.PHONY: help install corpus report tokenizer pack test check format bench docs sample clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -28,6 +29,9 @@ report: .venv/.installed ## write the sample's report again (or RUN=out/my-corpu
 
 tokenizer: .venv/.installed ## train a small tokenizer on the sample's corpus (or TRAINING=my.yaml)
 	$(BIN)/corpus tokenizer train $(TRAINING) --overwrite
+
+pack: .venv/.installed ## write the sample's corpus as token shards (or PACK=my.yaml)
+	$(BIN)/corpus pack $(PACK) --overwrite
 
 test: .venv/.installed ## run the tests
 	$(BIN)/python -m pytest

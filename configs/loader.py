@@ -12,6 +12,7 @@ with `Annotated[T, Between(...)]`; a field annotated with `ByKey` holds a list o
 import copy
 import dataclasses
 import difflib
+import json
 import math
 import re
 import types
@@ -231,6 +232,22 @@ def _word_as_item(node: yaml.SequenceNode, index: int) -> yaml.MappingNode:
     empty = yaml.MappingNode("tag:yaml.org,2002:map", [], word.start_mark, word.end_mark)
     node.value[index] = item = yaml.MappingNode("tag:yaml.org,2002:map", [(word, empty)], word.start_mark, word.end_mark)
     return item
+
+
+def load_with_options(cls: type[T], path: Path | None, named: Mapping[str, Any], required: Sequence[str], overrides: Sequence[str]) -> T:
+    """A configuration from a YAML file, from options of the command line, or from a file with options instead of its settings.
+
+    Options that are `None` were not given. Without a file those in `required` must be. Raises `ConfigError`.
+    """
+    given = {key: value for key, value in named.items() if value is not None}
+    if path is None and not set(required) <= set(given):
+        raise ConfigError(f"wanted a YAML file, or {', '.join(f'--{key}' for key in required[:-1])} and --{required[-1]}")
+    root = read_yaml(path) if path else parse_yaml("{}", "command line")
+    for key, value in given.items():
+        override(root, f"{key}={json.dumps(value, ensure_ascii=False)}")
+    for assignment in overrides:
+        override(root, assignment)
+    return load(cls, root)
 
 
 def load(cls: type[T], node: yaml.Node, path: str = "") -> T:

@@ -72,7 +72,7 @@ def claim(plan: Plan, overwrite: bool, selected_from: str | None = None) -> dict
 
 def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     """In words, the first thing in which two runs differ."""
-    place = _first_difference(theirs["settings"], ours["settings"], "")
+    place = first_difference(theirs["settings"], ours["settings"], "")
     if place:
         return f"another configuration ({place})"
     what = {"input": "other input files", "code": "another version of the program", "split_bytes": "another engine.split_bytes"}
@@ -80,11 +80,12 @@ def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     return " and ".join(different) or "other rule or model files"
 
 
-def _first_difference(a: Any, b: Any, path: str) -> str | None:
+def first_difference(a: Any, b: Any, path: str) -> str | None:
+    """Where two settings differ, and how; `None` if they do not."""
     if isinstance(a, dict) and isinstance(b, dict):
         pairs = [(f"{path}.{k}".strip("."), a.get(k), b.get(k)) for k in {**a, **b}]
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         pairs = [(f"{path}[{i}]", x, y) for i, (x, y) in enumerate(zip(a, b, strict=True))]
     else:
         return None if a == b else f"{path}: {a} there, {b} here"
-    return next((found for p, x, y in pairs if (found := _first_difference(x, y, p))), None)
+    return next((found for p, x, y in pairs if (found := first_difference(x, y, p))), None)

@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from configs.errors import CorpusError
-from pipeline.commands import models, quality, runs, tokenizers
+from pipeline.commands import models, packing, quality, runs, tokenizers
 from pipeline.commands.options import escaped
 
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(runs.app)
 app.add_typer(quality.app, name="quality")
 app.add_typer(tokenizers.app, name="tokenizer")
+app.add_typer(packing.app)
 app.add_typer(models.app, name="model")
 
 

@@ -14,7 +14,7 @@ from pipeline.readers import inflate, needs_inflating, pieces, read
 from pipeline.storage import FileInfo
 
 COLUMNS = ("id", "text", "lang", "domain", "sampling_weight", "weight")
-"""What is read of a corpus; the last four where it has them."""
+"""What a tokenizer reads of a corpus; the last four where it has them."""
 
 _BATCH_ROWS = 8192
 _PIECE_BYTES = 64 << 20
@@ -28,16 +28,18 @@ def texts(inputs: Sequence[str]) -> Callable[[], Iterator[pa.RecordBatch]]:
 
     Raises `InputError` now if an input matches nothing, and later for a file that is broken or has no record that can be read.
     """
-    files = [file for name in inputs for file in _files(name)]
+    files = [file for name in inputs for file in text_files(name)]
 
     def batches() -> Iterator[pa.RecordBatch]:
         for file in files:
-            yield from _read(file)
+            for batch, _ in read_texts(file):
+                yield batch
 
     return batches
 
 
-def _files(name: str) -> list[FileInfo]:
+def text_files(name: str) -> list[FileInfo]:
+    """The files of one input. Raises `InputError` if it matches nothing, or is a run that is not finished."""
     corpus = storage.join(name, "corpus")
     if storage.exists(storage.join(name, "summary.json")):
         return [file for file in storage.list_files(corpus) if file.relative.endswith(".parquet")]
@@ -46,14 +48,18 @@ def _files(name: str) -> list[FileInfo]:
     return storage.list_files(name)
 
 
-def _read(file: FileInfo) -> Iterator[pa.RecordBatch]:
+def read_texts(file: FileInfo, columns: Sequence[str] = COLUMNS, batch_rows: int = _BATCH_ROWS) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Batches of one file with those of `columns` that there are, and how many records beside them could not be read.
+
+    `id` and `text` must be among the columns. Raises `InputError` as the function that `texts` gives.
+    """
     if file.relative.endswith(".parquet"):
         with storage.open_input(file.uri) as opened, storage.input_errors(file.uri):
             table = pq.ParquetFile(opened)
-            names = [name for name in COLUMNS if name in table.schema_arrow.names]
+            names = [name for name in columns if name in table.schema_arrow.names]
             if {"id", "text"} <= set(names):
-                for batch in table.iter_batches(_BATCH_ROWS, columns=names):
-                    yield _large(batch)
+                for batch in table.iter_batches(batch_rows, columns=names):
+                    yield _large(batch), 0
                 return
     name = file.relative.rpartition("/")[2]
     source = Source(name=name, path=file.uri, domain=name.partition(".")[0], lang_key="lang")
@@ -65,14 +71,17 @@ def _read(file: FileInfo) -> Iterator[pa.RecordBatch]:
             found = inflated.pieces
         else:
             found = pieces(file, source, _PIECE_BYTES)
-        num_good, detail = 0, None
+        num_good, detail, counted = 0, None, 0
         for piece in found:
-            for rows in read(piece, source, _BATCH_ROWS):
+            consumed, base = 0, counted if piece.first_record is None else 0
+            for rows in read(piece, source, batch_rows):
                 good = rows.columns.filter(pc.is_null(rows.columns["fault"]))
-                num_good += good.num_rows
+                num_good, consumed = num_good + good.num_rows, rows.records
                 if good.num_rows < rows.columns.num_rows and detail is None:
                     detail = next(value for value in rows.columns["fault_detail"].to_pylist() if value)
-                yield _named(good.select(["id", "text", "lang", "domain", "path", "record"]))
+                names = [name for name in columns if name in good.schema.names]
+                yield _named(good.select([*names, "path", "record"]), base).select(names), rows.columns.num_rows - good.num_rows
+            counted += consumed
         if detail and not num_good:
             raise InputError(
                 f"{file.uri}: no record of this file can be read, the first for: {detail}; make a corpus of it with `corpus run`"
@@ -84,10 +93,10 @@ def _large(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.set_column(place, "text", batch["text"].cast(pa.large_string()))
 
 
-def _named(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """With an id for each row: `path#record` where the user gave none, as a run would name it."""
+def _named(batch: pa.RecordBatch, base: int) -> pa.RecordBatch:
+    """With an id for each row: `path#record` where the user gave none, as a run would name it. `base` records stand before the piece."""
     if batch["id"].null_count == 0:
         return batch
     columns = (batch[name].to_pylist() for name in ("id", "path", "record"))
-    ids = [own or f"{path}#{record}" for own, path, record in zip(*columns, strict=True)]
-    return batch.set_column(0, "id", pa.array(ids, pa.string()))
+    ids = [own or f"{path}#{record + base}" for own, path, record in zip(*columns, strict=True)]
+    return batch.set_column(batch.schema.get_field_index("id"), "id", pa.array(ids, pa.string()))

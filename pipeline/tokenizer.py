@@ -1,6 +1,5 @@
 """`corpus tokenizer`: reads texts, trains, and writes a folder with the model, its card and what Hugging Face's libraries load."""
 
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -10,8 +9,8 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from configs.errors import ConfigError, RunError
-from configs.loader import load, override, parse_yaml, read_yaml
+from configs.errors import RunError
+from configs.loader import load_with_options
 from pipeline import storage
 from pipeline.texts import texts
 from tokenizer.card import card
@@ -40,14 +39,7 @@ def train_tokenizer(config: TrainConfig, overwrite: bool = False, quiet: bool = 
 
 def load_or_make(path: Path | None, named: Mapping[str, Any], overrides: tuple[str, ...]) -> TrainConfig:
     """A training from a YAML file, from options of the command line, or from a file with options instead of its settings."""
-    if path is None and not {"input", "output"} <= set(named):
-        raise ConfigError("wanted a YAML file, or --input and --output")
-    root = read_yaml(path) if path else parse_yaml("{}", "command line")
-    for key, value in named.items():
-        override(root, f"{key}={json.dumps(value, ensure_ascii=False)}")
-    for assignment in overrides:
-        override(root, assignment)
-    return load(TrainConfig, root)
+    return load_with_options(TrainConfig, path, named, ("input", "output"), overrides)
 
 
 class _Phases:

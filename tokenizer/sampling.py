@@ -31,6 +31,10 @@ class Sampling:
 
     def copies(self, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """How often each row of a batch counts, (n,). Reads `id`, and `lang`, `domain` and weights where they are columns."""
+        return times(self.weights(batch), batch["id"], self.seed)
+
+    def weights(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64]:
+        """What each row weighs, (n,)."""
         weights = np.full(batch.num_rows, self.share)
         for name in WEIGHT_COLUMNS:
             if name in batch.schema.names:
@@ -38,8 +42,7 @@ class Sampling:
         for name, of_value in (("lang", self.languages), ("domain", self.domains)):
             if of_value and name in batch.schema.names:
                 weights *= _of_values(batch[name], of_value)
-        whole = np.floor(weights)
-        return whole.astype(np.int64) + (hash_units(text_buffer(batch["id"]), self.seed) < weights - whole)
+        return weights
 
 
 @dataclass
@@ -64,11 +67,22 @@ class Tally:
         return sum(self.groups.values(), np.zeros(4, np.int64))
 
 
+def times(weights: npt.NDArray[np.float64], ids: pa.Array, seed: int) -> npt.NDArray[np.int64]:
+    """How often texts of these weights count, (n,): floor(w) times, and once more if the hash is below the rest."""
+    whole = np.floor(weights)
+    return whole.astype(np.int64) + (hash_units(text_buffer(ids), seed) < weights - whole)
+
+
 def hash_units(ids: TextBuffer, seed: int) -> npt.NDArray[np.float64]:
     """A number in [0, 1) for each id, (n,)."""
-    units = np.empty(len(ids))
-    _hash_units(*ids.read_only(), np.uint64(seed & 0xFFFFFFFFFFFFFFFF), units)
-    return units
+    return (hashes(ids, seed) >> np.uint64(11)) / 9007199254740992.0
+
+
+def hashes(texts: TextBuffer, seed: int) -> npt.NDArray[np.uint64]:
+    """64 bits for each text, (n,); the higher ones are mixed best."""
+    found = np.empty(len(texts), np.uint64)
+    _hashes(*texts.read_only(), np.uint64(seed & 0xFFFFFFFFFFFFFFFF), found)
+    return found
 
 
 def _codes(batch: pa.RecordBatch, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
@@ -86,11 +100,10 @@ def _of_values(column: pa.Array, weights: Mapping[str, float]) -> npt.NDArray[np
 
 
 @kernel
-def _hash_units(data, offsets, seed, units):  # type: ignore[no-untyped-def]
+def _hashes(data, offsets, seed, found):  # type: ignore[no-untyped-def]
     for row in range(len(offsets) - 1):
         mixed = (seed ^ np.uint64(0x51D7A5C3)) * MULTIPLIER
         for place in range(offsets[row], offsets[row + 1]):
             mixed = (mixed ^ np.uint64(data[place])) * MULTIPLIER
             mixed ^= mixed >> np.uint64(29)
-        mixed = (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xFF51AFD7ED558CCD)
-        units[row] = np.float64(mixed >> np.uint64(11)) / 9007199254740992.0
+        found[row] = (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xFF51AFD7ED558CCD)
