@@ -107,6 +107,7 @@ class Trainer:
             with self._numbers():
                 output = self.model(part.ids, attention_mask=part.segments, labels=part.labels)
             found.append(output.cross_entropy)
+        self._forget_gathered()
         return cast(list[float], torch.stack(found).tolist())
 
     @torch.no_grad()
@@ -121,6 +122,7 @@ class Trainer:
             with self._numbers():
                 output = self.model(part.ids, attention_mask=part.segments, labels=part.labels, use_cache=False)
             sums += torch.stack((output.cross_entropy.double() * num_targets, num_targets.double()))
+        self._forget_gathered()
         nats, targets = self.world.sum(sums).tolist()
         return nats, int(targets)
 
@@ -171,6 +173,11 @@ class Trainer:
     def _forward(self, ids: Tensor, segments: Tensor | None, labels: Tensor, whole_batch: tuple[Tensor, int]) -> tuple[Tensor, Tensor]:
         output = self.model(ids, attention_mask=segments, labels=labels, whole=whole_batch)
         return output.loss, output.cross_entropy
+
+    def _forget_gathered(self) -> None:
+        """After a forward pass alone FSDP leaves the root's weights whole, for a backward pass that does not come."""
+        if self.world.size > 1:
+            cast(Any, self.model).reshard()
 
     def _numbers(self) -> ExitStack:
         """The types of numbers and the kernels that a forward pass uses."""
