@@ -1,0 +1,147 @@
+"""What is compared, as its YAML says it: a base run, variants as differences from it, the training that they share, and the tier."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from configs.loader import Between, Bytes, Count, Positive, SettingError, Share, load, override, read_yaml
+from model.training.settings import ModelSettings, ScheduleSettings, StepSettings
+
+CONTROLS = ("half_a", "half_b", "shuffled", "leak")
+"""Corpora that each comparison makes beside its variants; no variant may have their names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A corpus: stages of the base run, with settings changed."""
+
+    name: str
+    like: str | None = None
+    """Start from the stages and settings of this variant, which stands before; else from those of the base run."""
+    stages: tuple[str, ...] | None = None
+    """Of the base run exactly these; `normalize` always stays. None given: all that `like` has."""
+    add: tuple[str, ...] = ()
+    """Stages of the base run to those of `like`."""
+    without: tuple[str, ...] = ()
+    """Stages that are left out."""
+    settings: tuple[str, ...] = ()
+    """Changed settings, as `--set` takes them: `stages.quality.min_percentile=20`. What changes how texts are scored needs a run of its
+    own; all else is a selection from the base run, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutSettings:
+    """The text that models are measured on: taken from all that was read, before any filter."""
+
+    share: Annotated[float, Between(0.001, 0.5)] = 0.05
+    """Share of hosts, and of texts without a host, drawn by a hash."""
+    domains: tuple[str, ...] = ()
+    """Only these domains are measured; all if none are given."""
+    curated: tuple[str, ...] = ()
+    """Domains that are known to be good text. Half of what is drawn of them is a set of its own, beside the raw one of all domains."""
+    min_bytes: Bytes = 1_000_000
+    """A domain's text in one language, of each set, must have so much to be measured; a domain without any is an error."""
+    max_bytes: Bytes = 4_000_000
+    """Of a domain's text in one language, of each set, so much is measured; the rest of what is drawn stays out of training too."""
+    ngram: Annotated[int, Between(5, 64)] = 13
+    """Tokens of an n-gram: a word, or a Chinese character."""
+    max_ngram_share: Share = 0.2
+    """A document is not trained on if so many of its n-grams are in held-out text, or so many of a held-out document's are in it."""
+    seed: int = 17
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """The training that all corpora get; see `model.training.settings`."""
+
+    tokenizer: str = "bytes"
+    """`bytes`, or the folder of a tokenizer that is made from none of the variants alone."""
+    model: ModelSettings = field(default_factory=ModelSettings)
+    tokens: Positive
+    """Budget of each training."""
+    length: Annotated[int, Between(2)] = 1024
+    batch: Positive = 32
+    """Sequences of a step."""
+    learning_rates: tuple[Annotated[float, Between(1e-8, 1)], ...]
+    """At least two, since one may favour a corpus."""
+    step: StepSettings = field(default_factory=StepSettings)
+    """Its learning rate is not read: `learning_rates` stands for it."""
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpus: Annotated[float, Between(0, 1)] = 0.0
+    """Of a GPU for one training: .5 lets two share one; 0 trains on CPUs, one core each."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.learning_rates)) < 2:
+            raise SettingError("learning_rates", f"got {len(set(self.learning_rates))}, wanted at least two different ones")
+        if self.tokens < self.batch * self.length:
+            needed = f"batch {self.batch} x length {self.length} = {self.batch * self.length:,}"
+            raise SettingError("tokens", f"got {self.tokens:,}, which is less than one batch: {needed}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreBuckets:
+    """Is a score good? Documents are put into buckets by it, and as many tokens of each bucket are trained on."""
+
+    signal: str
+    """A column of the ledger; higher is taken to be better."""
+    of: str
+    """The variant whose documents are put into buckets, best one that the score did not filter."""
+    buckets: Annotated[int, Between(2, 20)] = 4
+    """Of equal size within each domain and language, so that buckets differ in nothing but the score."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantsConfig:
+    """A comparison."""
+
+    name: str
+    output: str
+    base: str
+    """YAML file of the run that has all stages which a variant may have."""
+    settings: tuple[str, ...] = ()
+    """Changed settings of the base run, as `--set` takes them."""
+    variants: tuple[Variant, ...]
+    reference: str | None = None
+    """The variant that others are judged against; the first if not given."""
+    tier: Literal["smoke", "decision", "confirm"] = "smoke"
+    """What the verdicts are good for: `smoke` shows that the plumbing works; `decision` needs at least 15 M parameters and 20 tokens for
+    each, and a megabyte of each held-out domain; `confirm` 150 M parameters."""
+    held_out: HeldOutSettings = HeldOutSettings()
+    training: TrainingSettings
+    seeds: tuple[Count, ...] = (1, 2, 3)
+    """At least three. Each is a replicate: initialisation, order, and documents of its own, paired between variants."""
+    max_epochs: Annotated[float, Between(0.01, 4)] = 4.0
+    """No training reads its text more often."""
+    score_buckets: ScoreBuckets | None = None
+    workers: Positive | None = None
+    """Trainings at a time; all cores if not given."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.seeds)) < 3:
+            raise SettingError("seeds", f"got {len(set(self.seeds))} different ones, wanted at least three")
+        if len(self.variants) < 2:
+            raise SettingError("variants", f"got {len(self.variants)}, wanted at least two: one to judge, one to judge it against")
+        names: list[str] = []
+        for variant in self.variants:
+            if variant.name in (*names, *CONTROLS) or variant.name.startswith("bucket_") or "/" in variant.name or not variant.name:
+                raise SettingError("variants", f"the name '{variant.name}' is not free, empty, or has a '/'")
+            if variant.like is not None and variant.like not in names:
+                raise SettingError("variants", f"'{variant.name}' is like '{variant.like}', which does not stand before it")
+            names.append(variant.name)
+        for key, name in (("reference", self.reference), ("score_buckets", self.score_buckets.of if self.score_buckets else None)):
+            if name is not None and name not in names:
+                raise SettingError(key, f"no variant '{name}'; there are {', '.join(names)}")
+
+    @property
+    def against(self) -> str:
+        """Name of the variant that others are judged against."""
+        return self.reference or self.variants[0].name
+
+
+def load_variants(path: str | Path, overrides: tuple[str, ...] = ()) -> VariantsConfig:
+    """Read a comparison's YAML and apply `--set` overrides. Raises `ConfigError` with file, line and place."""
+    root = read_yaml(path)
+    for assignment in overrides:
+        override(root, assignment)
+    return load(VariantsConfig, root)

@@ -1,0 +1,104 @@
+"""All readable documents of a run before any filter, as arrays: who they are, what they are copies of, and by what they are drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import judge
+from pipeline.dedup.found import Found
+from pipeline.dedup.send import content_hashes
+from stages.dedup.components import forest, join, settle
+from stages.dedup.urls import host_of
+from stages.dedup.verify import jaccard
+from stages.filters.rules import primary_subtag
+from stages.mixture.held_out import draws
+
+MOST_HOST_SHARE = 0.1
+"""A host with more of its domain's documents in a language is no unit that could be held out; its documents are drawn one by one."""
+
+UInt64s = npt.NDArray[np.uint64]
+
+_COLUMNS = ("id", "source", "path", "record", "domain", "lang", "url", "content_hash", "num_chars", "num_bytes", "fault")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An entry each document, in the order of shards, (n,)."""
+
+    ids: pa.Array
+    reference: npt.NDArray[np.int64]
+    """Shard and row, see `stages.schema.doc_reference`."""
+    content: UInt64s
+    """Equal for copies: half of the content hash, by which 10 billion texts would have 3 collisions."""
+    source: npt.NDArray[np.str_]
+    domain: npt.NDArray[np.str_]
+    cell: npt.NDArray[np.str_]
+    """Domain and language, `law/zh`."""
+    num_bytes: npt.NDArray[np.int64]
+    unit: npt.NDArray[np.float64]
+    """In [0, 1), equal for documents of a host, or for copies: what is drawn together, and a cluster of the bootstrap."""
+    second_unit: npt.NDArray[np.float64]
+    """The same, independent of it."""
+
+
+def read_frame(found: Found, seed: int) -> Frame:
+    """Read the light columns of all shards."""
+    ids, tables = [], []
+    for shard in found.own:
+        columns = shard.columns(_COLUMNS)
+        ids.append(judge.final_ids(columns, found.ids.answered(shard.index))[0])
+        tables.append(columns.append_column("reference", pa.array(shard.documents())))
+    table = pa.concat_tables(tables).set_column(0, "id", pa.chunked_array(ids, pa.string()))
+    table = table.filter(pc.and_(pc.is_null(table["fault"]), pc.greater(table["num_chars"], 0))).combine_chunks()
+    domains = [str(domain) for domain in table["domain"].to_pylist()]
+    cell = np.array([f"{d}/{primary_subtag(lang or 'und')}" for d, lang in zip(domains, table["lang"].to_pylist(), strict=True)], np.str_)
+    drawn_by = table.set_column(table.schema.get_field_index("url"), "url", _smaller_hosts(table["url"], cell))
+    return Frame(
+        ids=table["id"].combine_chunks(),
+        reference=table["reference"].to_numpy(),
+        content=content_hashes(table["content_hash"])[0],
+        source=np.array(table["source"].to_pylist(), np.str_),
+        domain=np.array(domains, np.str_),
+        cell=cell,
+        num_bytes=table["num_bytes"].to_numpy(),
+        unit=draws(drawn_by, seed),
+        second_unit=draws(drawn_by, seed + 1),
+    )
+
+
+def _smaller_hosts(urls: pa.ChunkedArray, cells: npt.NDArray[np.str_]) -> pa.Array:
+    """The URLs, null where their host is no unit."""
+    hosts = np.array([host_of(url) or "" for url in urls.to_pylist()], np.str_)
+    places = {cell: np.flatnonzero(cells == cell) for cell in np.unique(cells).tolist()}
+    own = np.zeros(len(hosts), np.bool_)
+    for rows in places.values():
+        names, place, counts = np.unique(hosts[rows], return_inverse=True, return_counts=True)
+        own[rows] = ((names != "") & (counts <= MOST_HOST_SHARE * len(rows)))[place]
+    return pc.if_else(pa.array(own), urls.combine_chunks(), pa.scalar(None, pa.string()))
+
+
+def similar_contents(found: Found, frame: Frame, similarity: float) -> tuple[UInt64s, UInt64s]:
+    """Pairs of contents with a verified Jaccard similarity of at least so much, each once in either order."""
+    none = np.zeros(0, np.uint64)
+    if found.overlaps is None:
+        return none, none
+    left, right = [none], [none]
+    order = np.argsort(frame.reference)
+    for answers in found.overlaps.all_answers(["doc", "other", "shared", "size", "other_size"]):
+        doc, other, shared, size, other_size = (column.to_numpy() for column in answers.columns)
+        near = jaccard(shared, size, other_size) >= similarity
+        for ends, references in ((left, doc[near]), (right, other[near])):
+            ends.append(frame.content[order[np.searchsorted(frame.reference, references, sorter=order)]])
+    return np.concatenate(left), np.concatenate(right)
+
+
+def components(left: UInt64s, right: UInt64s) -> tuple[UInt64s, UInt64s]:
+    """Contents that are in pairs, sorted, and the smallest content of the component of each."""
+    known = np.unique(np.concatenate([left, right]))
+    parent = forest(len(known))
+    join(parent, *(np.searchsorted(known, ends).astype(np.int64) for ends in (left, right)))
+    settle(parent)
+    return known, known[parent.astype(np.int64)]
