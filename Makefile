@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= configs/sample.yaml
 TRAINING ?= configs/sample_tokenizer.yaml
+COMPRESSION ?= configs/sample_compression.yaml
 PACK ?= configs/sample_pack.yaml
 DATA ?= ../shared/data
 RUN ?= out/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help install corpus report tokenizer pack test check format bench docs sample clean
+.PHONY: help install corpus report tokenizer compression pack test check format bench docs sample clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +30,9 @@ report: .venv/.installed ## write the sample's report again (or RUN=out/my-corpu
 
 tokenizer: .venv/.installed ## train a small tokenizer on the sample's corpus (or TRAINING=my.yaml)
 	$(BIN)/corpus tokenizer train $(TRAINING) --overwrite
+
+compression: .venv/.installed ## compare small tokenizers on held-out documents of the sample (or COMPRESSION=my.yaml)
+	$(BIN)/corpus tokenizer compare $(COMPRESSION) --overwrite
 
 pack: .venv/.installed ## write the sample's corpus as token shards (or PACK=my.yaml)
 	$(BIN)/corpus pack $(PACK) --overwrite

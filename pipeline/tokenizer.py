@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 from rich.console import Console
 
 from configs.errors import RunError
@@ -15,26 +16,45 @@ from pipeline import storage
 from pipeline.texts import texts
 from tokenizer.card import card
 from tokenizer.codec import MODEL_NAME, Tokenizer
+from tokenizer.heldout import Sketch, part
 from tokenizer.huggingface import files
 from tokenizer.recipe import TrainConfig
+from tokenizer.sampling import Sampling
 from tokenizer.train import train
+
+TRAINING_NAME = "training.json"
+"""What is known of a training, beside its model."""
 
 
 def train_tokenizer(config: TrainConfig, overwrite: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Train as configured and write `config.output`; what `training.json` holds. Raises `CorpusError`."""
-    known = "training.json"
-    if storage.list_names(config.output) and not (overwrite and storage.exists(storage.join(config.output, known))):
+    if storage.list_names(config.output) and not (overwrite and storage.exists(storage.join(config.output, TRAINING_NAME))):
         raise RunError(f"{config.output}: is not empty; choose another output" + (", or give --overwrite" if not overwrite else ""))
     started = time.perf_counter()
-    trained = train(config, texts(config.input), _Phases(quiet))
-    facts = trained.facts | {"seconds": round(time.perf_counter() - started, 1)}
-    made = Tokenizer(trained.model, MODEL_NAME)
-    storage.make_folder(config.output)
-    outputs = files(made) | {MODEL_NAME: trained.model, "README.md": card(facts).encode()}
-    for name, content in outputs.items():
-        storage.write_bytes(storage.join(config.output, name), content)
-    storage.write_bytes(storage.join(config.output, known), orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    read, sketch = texts(config.input), Sketch()
+    trained = train(config, lambda: _learnable(config, read(), sketch), Phases(quiet))
+    facts = trained.facts | {"learnt": sketch.as_json(), "seconds": round(time.perf_counter() - started, 1)}
+    write_tokenizer(config.output, trained.model, facts)
     return facts
+
+
+def write_tokenizer(folder: str, model: bytes, facts: Mapping[str, Any]) -> None:
+    """Write a model, what Hugging Face's libraries load, its card and `training.json`."""
+    storage.make_folder(folder)
+    outputs = files(Tokenizer(model, MODEL_NAME)) | {MODEL_NAME: model, "README.md": card(facts).encode()}
+    for name, content in outputs.items():
+        storage.write_bytes(storage.join(folder, name), content)
+    storage.write_bytes(storage.join(folder, TRAINING_NAME), orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+
+
+def _learnable(config: TrainConfig, batches: Iterable[pa.RecordBatch], sketch: Sketch) -> Iterator[pa.RecordBatch]:
+    """The texts that are not held out; those that weights do not leave out altogether are noted, once."""
+    is_first = sketch.num_texts == 0
+    sampling = Sampling(config.seed, config.languages, config.domains)
+    for batch in part(batches, config.held_out, config.held_out_seed, held_out=False):
+        if is_first:
+            sketch.add(batch["text"].filter(pa.array(sampling.copies(batch) > 0)))
+        yield batch
 
 
 def load_or_make(path: Path | None, named: Mapping[str, Any], overrides: tuple[str, ...]) -> TrainConfig:
@@ -42,7 +62,7 @@ def load_or_make(path: Path | None, named: Mapping[str, Any], overrides: tuple[s
     return load_with_options(TrainConfig, path, named, ("input", "output"), overrides)
 
 
-class _Phases:
+class Phases:
     """Says what runs: one line that is written over on a terminal, a line for each phase elsewhere, or nothing."""
 
     def __init__(self, quiet: bool) -> None:

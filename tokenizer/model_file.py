@@ -20,7 +20,7 @@ SPACE = "▁"
 
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3
 _PIECE, _SCORE, _TYPE = 1, 2, 3
-_INPUT, _PREFIX, _MODEL_TYPE, _THREADS, _SUFFIX, _BYTE_FALLBACK = 1, 2, 3, 16, 24, 35
+_INPUT, _PREFIX, _MODEL_TYPE, _VOCAB_SIZE, _THREADS, _SUFFIX, _BYTE_FALLBACK = 1, 2, 3, 4, 16, 24, 35
 _CHARS_MAP, _DUMMY_PREFIX, _EXTRA_WHITESPACES, _ESCAPE = 2, 3, 4, 5
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -88,6 +88,42 @@ def with_dummy_prefix(data: bytes) -> bytes:
 def without_traces(data: bytes) -> bytes:
     """The same model without the names of the trainer's temporary files and its number of threads: equal data make equal models."""
     return _patched(data, _TRAINER, {_INPUT, _PREFIX, _THREADS}, b"")
+
+
+def with_fewer_merges(data: bytes, vocab_size: int) -> bytes:
+    """The model that a training on the same words with the same characters, but for fewer ids, gives: its last merges are left out.
+
+    BPE learns one merge after the other, so the merges of a small vocabulary are the first of a large one, and the characters, which come
+    behind them, are the same. Raises `InputError` if there are not so many merges to leave out.
+    """
+    model = parse_model(data, "a model that we trained")
+    merges = [number for number, piece in enumerate(model.pieces) if model.types[number] == NORMAL and len(piece) > 1]
+    dropped = len(model.pieces) - vocab_size
+    if not 0 <= dropped < len(merges):
+        fixed = len(model.pieces) - len(merges)
+        raise InputError(
+            f"{vocab_size:,} ids leave no room for merges: characters, bytes and special ids are {fixed:,}; wanted {fixed + 1:,} to "
+            f"{len(model.pieces):,}"
+        )
+    gone = set(merges[len(merges) - dropped :])
+    last = merges[len(merges) - dropped - 1]
+    out, number = bytearray(), -1
+    for field, kind, value in _fields(data):
+        number += field == _PIECES
+        if field == _PIECES and number in gone:
+            continue
+        if field == _PIECES and number > last:  # a character: its score goes on from the last merge
+            out += _written(field, kind, _replaced(value, _SCORE, struct.pack("<f", model.scores[number] + dropped)))
+        elif field == _TRAINER:
+            out += _written(field, kind, _replaced(value, _VOCAB_SIZE, vocab_size))
+        else:
+            out += _written(field, kind, value)
+    return bytes(out)
+
+
+def _replaced(message: int | bytes, number: int, value: int | bytes) -> bytes:
+    """The same message with another value in a field that it has."""
+    return b"".join(_written(key, kind, value if key == number else content) for key, kind, content in _fields(_as_bytes(message)))
 
 
 def _patched(data: bytes, part: int, dropped: set[int], added: bytes) -> bytes:

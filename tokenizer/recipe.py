@@ -80,6 +80,10 @@ class TrainConfig:
     """At most so many texts are taken, chosen by hash of seed and id."""
     memory: Bytes = 8_000_000_000
     """What training may hold; of more text than fits a share is taken, chosen by hash."""
+    held_out: Annotated[float, Between(0, 0.9)] = 0.0
+    """This share of the texts, by hash of the id, is not learnt from: `corpus tokenizer compare` with the same share measures on it."""
+    held_out_seed: int = 1
+    """Another number holds out other texts."""
     threads: Count = 0
     """Of the trainer; 0 for all cores. Does not change the result."""
     seed: int = 17
