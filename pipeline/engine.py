@@ -82,8 +82,11 @@ class InProcess(AbstractContextManager["InProcess"]):
 class OnRay(AbstractContextManager["OnRay"]):
     """Runs units as Ray tasks, at most `workers` at a time, on this machine or on a cluster."""
 
-    def __init__(self, engine: Engine, shared_folders: tuple[str, ...]) -> None:
-        """Start or join Ray. `shared_folders` must be seen by every node; `RunError` names the node that does not."""
+    def __init__(self, engine: Engine, shared_folders: tuple[str, ...], gpus: float = 0.0) -> None:
+        """Start or join Ray. `shared_folders` must be seen by every node; `RunError` names the node that does not.
+
+        Each task has `gpus` of a GPU: with .5 two share one.
+        """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         import ray
@@ -102,7 +105,7 @@ class OnRay(AbstractContextManager["OnRay"]):
             except (ConnectionError, RuntimeError, ValueError) as error:
                 raise RunError(f"engine.address '{engine.address}': cannot start or join Ray: {error}") from None
         self.workers = engine.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self._remote = ray.remote(num_cpus=1, max_retries=engine.retries)(_in_worker)
+        self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=engine.retries)(_in_worker)
         if not local:
             self._refuse_private_folders(shared_folders)
 
