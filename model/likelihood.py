@@ -39,6 +39,14 @@ class Window(NamedTuple):
     """Index of the first id that is scored, at least 1: what stands before is given."""
 
 
+class Scored(NamedTuple):
+    """What a window's scored ids cost, (T,) each."""
+
+    nats: npt.NDArray[np.float64]
+    likeliest: npt.NDArray[np.bool_]
+    """Whether no id was more probable."""
+
+
 def sliding_windows(ids: Sequence[int], length: int, stride: int) -> list[Window]:
     """Windows of at most `length` given ids that move by `stride`, in which all ids but the first are scored once."""
     windows: list[Window] = []
@@ -50,18 +58,23 @@ def sliding_windows(ids: Sequence[int], length: int, stride: int) -> list[Window
     return windows
 
 
-@torch.inference_mode()
 def target_nats(model: LanguageModel, windows: Sequence[Window], batch: int) -> list[npt.NDArray[np.float64]]:
     """-log p of each scored id given all ids before it in its window, (T,) a window. Raises `InputError` for ids beyond the vocabulary."""
+    return [scored.nats for scored in score_targets(model, windows, batch)]
+
+
+@torch.inference_mode()
+def score_targets(model: LanguageModel, windows: Sequence[Window], batch: int) -> list[Scored]:
+    """As `target_nats`, with whether each id was the likeliest."""
     _check([window.ids for window in windows], model.config.vocab_size)
-    results: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(windows)
+    results = [Scored(np.zeros(0), np.zeros(0, np.bool_))] * len(windows)
     for rows, output in _forward(model, [window.ids[:-1] for window in windows], batch):
         parts = [output.last_hidden_state[place, windows[row].first - 1 : len(windows[row].ids) - 1] for place, row in enumerate(rows)]
         targets = torch.tensor([i for row in rows for i in windows[row].ids[windows[row].first :]], device=parts[0].device)
-        nats = _nats(torch.cat(parts), targets, output.head, model.config.vocab_size).cpu().double().numpy()
-        ends = np.cumsum([len(part) for part in parts])
-        for row, values in zip(rows, np.split(nats, ends[:-1]), strict=True):
-            results[row] = values
+        nats, likeliest = _scores(torch.cat(parts), targets, output.head, model.config.vocab_size)
+        ends = np.cumsum([len(part) for part in parts])[:-1]
+        for row, values, first in zip(rows, np.split(nats, ends), np.split(likeliest, ends), strict=True):
+            results[row] = Scored(values, first)
     return results
 
 
@@ -101,14 +114,15 @@ def _forward(model: LanguageModel, sequences: Sequence[Sequence[int]], batch: in
         yield rows, model(ids_BN, use_cache=False)
 
 
-def _nats(hidden_TD: Tensor, targets_T: Tensor, head: Any, vocabulary: int) -> Tensor:
+def _scores(hidden_TD: Tensor, targets_T: Tensor, head: Any, vocabulary: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     size = max(1, CHUNK_NUMBERS.get(hidden_TD.device.type, 1 << 26) // vocabulary)
-    parts = []
+    nats, likeliest = [np.zeros(0)], [np.zeros(0, np.bool_)]
     for begin in range(0, len(hidden_TD), size):
         logits_TV = head(hidden_TD[begin : begin + size]).float()
         target_T = logits_TV.gather(-1, targets_T[begin : begin + size, None]).squeeze(-1)
-        parts.append(logits_TV.logsumexp(-1) - target_T)
-    return torch.cat(parts) if parts else targets_T.new_zeros(0, dtype=torch.float32)
+        nats.append((logits_TV.logsumexp(-1) - target_T).cpu().double().numpy())
+        likeliest.append((logits_TV.amax(-1) == target_T).cpu().numpy())
+    return np.concatenate(nats), np.concatenate(likeliest)
 
 
 def _device(model: Any) -> torch.device:

@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from configs.errors import CorpusError
-from pipeline.commands import models, packing, quality, runs, tokenizers
+from pipeline.commands import evaluation, models, packing, quality, runs, tokenizers
 from pipeline.commands.options import escaped
 
 
@@ -34,6 +34,8 @@ app.add_typer(quality.app, name="quality")
 app.add_typer(tokenizers.app, name="tokenizer")
 app.add_typer(packing.app)
 app.add_typer(models.app, name="model")
+app.add_typer(evaluation.app)
+app.add_typer(training.app)
 
 
 def main() -> None:

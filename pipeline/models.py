@@ -41,10 +41,15 @@ def continuations(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     model = Baichuan.from_pretrained(folder, DTYPES[dtype], device)
     config = model.config
-    if not len(codec) <= config.vocab_size <= len(codec) + _MOST_PADDING:
-        raise InputError(
-            f"{tokenizer or folder}: this tokenizer has {len(codec):,} pieces and the model a vocabulary of {config.vocab_size:,}; "
-            "name the tokenizer that the model was trained with: --tokenizer FILE"
-        )
+    check_vocabulary(tokenizer or folder, len(codec), config.vocab_size)
     ids = [[config.bos_token_id] * begin + codec.encode(prompt) for prompt in prompts]
     return [codec.decode([i for i in new if i < len(codec)]) for new in generate(model, ids, sampling)]
+
+
+def check_vocabulary(tokenizer: str, num_pieces: int, vocab_size: int) -> None:
+    """Raises `InputError` for a tokenizer that cannot be the model's."""
+    if not num_pieces <= vocab_size <= num_pieces + _MOST_PADDING:
+        raise InputError(
+            f"{tokenizer}: this tokenizer has {num_pieces:,} pieces and the model a vocabulary of {vocab_size:,}; "
+            "name the tokenizer that the model was trained with: --tokenizer FILE"
+        )
