@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from model.shards import HEADER
 from pipeline import storage
 from pipeline.claim import first_difference
 from pipeline.config import as_settings
-from pipeline.manifest import code_identity, identity
+from pipeline.manifest import identity
 from pipeline.packing.pack_config import PackConfig
 from pipeline.storage import FileInfo
 from tokenizer.codec import MODEL_NAME
@@ -22,6 +24,15 @@ ENDINGS = (".bin", ".idx", ".documents.parquet")
 """Of the files of a shard."""
 
 _CLAIM = "claim.json"
+_DECIDES = (
+    "tokenizer/*.py",
+    "stages/text/*.py",
+    "pipeline/packing/*.py",
+    "pipeline/readers/*.py",
+    "pipeline/texts.py",
+    "pipeline/arrow_files.py",
+)
+_COMPUTES = ("fastwarc", "numba", "numpy", "orjson", "pyarrow", "resiliparse", "sentencepiece")
 
 
 def record(config: PackConfig, tokenizer_sha256: str, files: Sequence[FileInfo]) -> dict[str, Any]:
@@ -36,11 +47,12 @@ def record(config: PackConfig, tokenizer_sha256: str, files: Sequence[FileInfo])
     return {"identity": ours, "settings": settings}
 
 
+@cache
 def packing_code() -> str:
-    """Stands for the sources that decide ids and their order."""
+    """Stands for what decides ids and their order: our sources that read, encode and order, and the libraries under them."""
     root = Path(__file__).parents[2]
-    own = sorted([*(root / "tokenizer").glob("*.py"), *Path(__file__).parent.glob("*.py"), root / "pipeline" / "texts.py"])
-    return identity(code_identity(), [hashlib.sha256(file.read_bytes()).hexdigest() for file in own])
+    files = [file for pattern in _DECIDES for file in sorted(root.glob(pattern))]
+    return identity([hashlib.sha256(file.read_bytes()).hexdigest() for file in files], [metadata.version(name) for name in _COMPUTES])
 
 
 def claim(output: str, work: str, ours: Mapping[str, Any], overwrite: bool) -> dict[str, Any] | None:
