@@ -19,7 +19,10 @@ from pipeline.manifest import code_identity, identity
 from pipeline.plan import Plan
 from pipeline.record import read_record
 
-OUTPUTS = ("corpus", "rejected", "ledger", "edits", "found.json", "summary.json", "README.md", "report")
+OUTPUTS = (
+    *("corpus", "rejected", "ledger", "edits", "heldout", "mixture.yaml", "mixture"),
+    *("found.json", "summary.json", "README.md", "report"),
+)
 """What a run writes beside `run.json` and its intermediates."""
 
 

@@ -20,6 +20,7 @@ from pipeline.config import Rejected
 from pipeline.edit import Edited, edit, span_columns
 from pipeline.exchange import Exchange
 from pipeline.judge import Mask, Shard, Verdicts
+from pipeline.mixture import cells, held_out
 from pipeline.passages.proposals import Proposals, proposals
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL
@@ -90,9 +91,11 @@ def write(work: WriteWork) -> dict[str, Any]:
     ids, repeated = judge.final_ids(columns, work.ids.answered(shard.index))
     columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
     (select,) = [stage for stage in work.stages if isinstance(stage, Select)]
-    columns, kind = _with_duplicates(columns, work.survivors.answered(shard.index) if work.survivors else None)
+    answers = work.survivors.answered(shard.index) if work.survivors else None
+    columns, kind = _with_duplicates(columns, answers)
     capped = work.capped.answered(shard.index) if work.capped else None
     verdicts = _with_duplicate_reasons(judge.verdicts(work.stages, columns, capped), work.stages, kind)
+    verdicts = held_out.with_neighbours(verdicts, answers, shard.num_rows)
     passages = proposals(work.passages, shard, ids) if work.passages else None
     if passages:
         columns, verdicts = _with_repeats(columns, verdicts, work.stages, passages)
@@ -129,7 +132,11 @@ def write(work: WriteWork) -> dict[str, Any]:
         write_parquet(storage.join(work.output, "edits", part), edited.cuts)
     held = contamination.held(work.stages, full)
     matched = select.matched(columns.filter(pa.array(rejected)))
-    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited) | {"matched": matched, **held}
+    found = {"matched": matched, **held}
+    if (apart := held_out.held_out_rows(full, work.stages, verdicts)) is not None:
+        write_parquet(storage.join(work.output, held_out.FOLDER, part), apart)
+        found |= {"held_out": held_out.counts(apart), "cells": cells.cells_of(kept_rows)}
+    return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited) | found
 
 
 def _weights(stages: Sequence[Stage], columns: pa.Table) -> pa.Array:

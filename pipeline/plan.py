@@ -24,6 +24,7 @@ from pipeline.storage import FileInfo
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.measure import Measure
+from stages.mixture.stage import Mixture, check_domains
 from stages.schema import DOCUMENT
 from stages.select import Select
 from stages.stage import Stage, fold_schemas
@@ -52,9 +53,9 @@ class Plan:
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """Folders of the output with a file for each shard; `edits` only if a stage proposes any."""
+        """Folders of the output with a file for each shard; `edits` only if a stage proposes any, `heldout` only with a mixture."""
         edits = ("edits",) if any(stage.proposes for stage in self.stages) else ()
-        return ("corpus", "rejected", "ledger", *edits)
+        return ("corpus", "rejected", "ledger", *edits, *(("heldout",) if self.stage(Mixture) else ()))
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -90,17 +91,22 @@ class Plan:
 
 
 def complete_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The stages of a run with those that every run has: `measure` once the text is final, `select` at the end."""
+    """The stages of a run with those that every run has: `measure` once the text is final, `select` at the end, before a mixture."""
     keys = [stage.key for stage in stages]
     if "normalize" in keys[1:]:
         raise ConfigError(f"stages[{keys.index('normalize')}].normalize: stands after '{keys[0]}', which reads the text; put it first")
+    last = stages[-1:] if keys[-1:] == ["mixture"] else ()
+    stages = stages[: len(stages) - len(last)]
+    keys = [stage.key for stage in stages]
+    if "mixture" in keys:
+        raise ConfigError(f"stages[{keys.index('mixture')}].mixture: other stages stand after it; it weighs what they keep: put it last")
     if "select" in keys[:-1]:
         later = keys[keys.index("select") + 1]
         raise ConfigError(f"stages[{keys.index('select')}].select: '{later}' stands after it; select reads all the others: put it last")
     if "measure" not in keys:
         first = 1 if keys[:1] == ["normalize"] else 0
         stages = (*stages[:first], Measure(), *stages[first:])
-    return stages if "select" in keys else (*stages, Select())
+    return (*stages, *(() if "select" in keys else (Select(),)), *last)
 
 
 def check_stages(stages: tuple[Stage, ...]) -> None:
@@ -128,6 +134,7 @@ def make_plan(config: RunConfig) -> Plan:
     stages = complete_stages(config.stages)
     check_stages(stages)
     _check_memory(config)
+    check_domains(config.stages, [source.domain or source.name for source in config.sources])
     inputs = list_inputs(config)
     _check_output(config, inputs)
     for source, files in inputs:
@@ -204,7 +211,7 @@ def describe(plan: Plan) -> Iterator[str]:
     rounds += ["band buckets", "components", "verification"] if plan.stage(DocumentDedup) else []
     last = " > passages > repeats > similar units" if plan.stage(SentenceDedup) else ""
     yield f"corpus passes, through partitions on disk: {' > '.join(rounds)} > clusters > survivors{last}"
-    yield "last pass: select > write"
+    yield f"last pass: select > write{' > weigh' if plan.stage(Mixture) else ''}"
     yield "columns of a shard:"
     for field in plan.schema:
         yield f"  {field.name:<28} {field.type}{'' if not is_heavy(field.name) else '   (not in the ledger)'}"

@@ -18,6 +18,7 @@ from pipeline.plan import Plan, check_stages, complete_stages
 from pipeline.progress import Progress
 from pipeline.record import config_of, read_record
 from pipeline.run import Runner, finish, write_found
+from stages.mixture.stage import check_domains
 
 
 def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet: bool = False, overwrite: bool = False) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet:
     config = replace(config_of(run_folder, settings, overrides), output=output_folder, engine=engine)
     stages = complete_stages(config.stages)
     check_stages(stages)
+    check_domains(config.stages, [source.domain or source.name for source in config.sources])
     for old, new in zip(before.stages, stages, strict=True):
         if (old.key, old.computed_by()) != (new.key, new.computed_by()):
             raise RunError(f"stages.{new.key}: this setting changes what is computed, not only what is selected; use `corpus run`")

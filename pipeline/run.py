@@ -31,9 +31,12 @@ from pipeline.judge import Shard
 from pipeline.kernels import drop_stale_kernels
 from pipeline.local import LocalWork, annotate_split
 from pipeline.manifest import code_identity, identity, signature_identity
+from pipeline.mixture.held_out import hold_out
+from pipeline.mixture.mix import mix
 from pipeline.passages.rounds import find_passages
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import Progress
+from pipeline.report.page import write_report
 from pipeline.splits import open_files, open_works, pack, record_bases
 from pipeline.summary import summarise
 from stages.batch import Batch
@@ -51,6 +54,7 @@ class Runner:
         self.memory = plan.config.engine.memory_per_worker
         self.statistics: dict[str, list[Statistics]] = {}
         self.folders: set[str] = set()
+        self.mixture: dict[str, Any] = {}
 
     def phase(
         self, name: str, folder: str, function: Callable[[Any], Statistics], works: Mapping[str, Any], drop: Sequence[str] = ()
@@ -92,7 +96,8 @@ class Runner:
 
     def select(self, found: Found) -> list[Statistics]:
         """Survivors, decisions, output files, and a check of the files as they lie. Counts of each shard."""
-        plan = self.plan = know_common(self, found)
+        self.plan = know_common(self, found)
+        plan = self.plan = hold_out(self, found)
         own = found.own
         key = identity(plan.select_identity, [s.uri for s in found.shards], [s.earlier for s in found.shards], plan.config.output)
         capped = cap_hosts(self, found, key)
@@ -105,6 +110,7 @@ class Runner:
         there = [storage.list_names(storage.join(plan.config.output, folder)) for folder in plan.folders]
         lost = [str(s.index) for s in own if not all(f"part-{s.index:06d}.parquet" in names for names in there)]
         counts = self.phase("write", f"write-{key}", output.write, writes, drop=lost)
+        self.mixture = mix(self, counts, sorted(_parts(len(own))), key)
         checks = {str(s.index): CheckWork(s.index, s.num_rows, plan.config.output, s.uri, "edits" in plan.folders) for s in own}
         self.phase("check", f"check-{key}", check_part, checks, drop=list(checks))
         for folder in plan.folders:
@@ -191,14 +197,17 @@ def _parts(num_shards: int) -> set[str]:
 
 
 def finish(runner: Runner, found: Found, counts: list[Statistics], record: dict[str, Any], prune: bool) -> dict[str, Any]:
-    """Summary, card and tidying; `summary.json` comes last and says that the run is complete."""
+    """Summary, card, tidying and report; `summary.json` says that the run is complete, and what follows can be made again from the files."""
     config = runner.plan.config
     summary = summarise(runner.plan, counts, runner.statistics, runner.progress.seconds, peak_memory_bytes(), found.counts)
+    if runner.mixture:
+        summary["mixture"] = runner.mixture
     summary["identity"] = record["identity"]
     write_card(config, summary)
     if prune:
         runner.prune()
     storage.write_bytes(storage.join(config.output, "summary.json"), orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+    write_report(config.output)
     return summary
 
 

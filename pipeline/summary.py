@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pipeline.alarms import alarms, largest_clusters
 from pipeline.contamination_report import decontamination, print_decontamination
+from pipeline.mixture.report import print_mixture
 from pipeline.output import MOST_LANGUAGES, OTHER_CODES
 from pipeline.plan import Plan
 from stages.select import Select
@@ -216,6 +217,7 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
         table.add_row(Text(row["stage"]), f"{row['documents']:,}", *percent, bar)
     console.print(table)
     print_decontamination(summary, console)
+    print_mixture(summary, console)
     for name, found in summary["lists"].items():
         if found["unmatched"]:
             more = ", …" if found["unmatched"] > len(found["examples"]) else ""

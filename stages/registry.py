@@ -7,6 +7,7 @@ from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.heuristics import Heuristics
 from stages.measure import Measure
+from stages.mixture.stage import Mixture
 from stages.normalize import Normalize
 from stages.pii.stage import Pii
 from stages.quality.stage import Quality
@@ -31,4 +32,5 @@ def stage_classes() -> Mapping[str, type[Stage]]:
         "document_dedup": DocumentDedup,
         "sentence_dedup": SentenceDedup,
         "select": Select,
+        "mixture": Mixture,
     }

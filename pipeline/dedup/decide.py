@@ -13,6 +13,7 @@ from pipeline.dedup.send import content_hashes, quality
 from pipeline.exchange import Exchange, Int64s, spread
 from pipeline.judge import Shard
 from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL, survivors
+from stages.mixture.stage import HELD_OUT, Mixture
 from stages.stage import Stage
 
 _I64 = pa.int64()
@@ -22,6 +23,8 @@ FACT_ROWS = pa.schema(
         "group": _I64,
         "url_group": _I64,
         "clean": pa.bool_(),
+        "root": _I64,
+        "drawn": pa.bool_(),
         "earlier": pa.bool_(),
         "score": pa.float64(),
         "num_chars": _I64,
@@ -33,7 +36,7 @@ FACT_ROWS = pa.schema(
     }
 )
 SURVIVOR_ANSWERS = pa.schema(
-    {"doc": _I64, "duplicate_of": pa.string(), "similarity": pa.float64(), "kind": pa.int8(), "cluster_size": _I64}
+    {"doc": _I64, "duplicate_of": pa.string(), "similarity": pa.float64(), "kind": pa.int8(), "cluster_size": _I64, "held_out": pa.bool_()}
 )
 MOST_CLUSTERS = 10
 """So many of its largest clusters a partition reports."""
@@ -61,13 +64,16 @@ def facts(work: FactsWork) -> dict[str, Any]:
     asked = work.clusters.answered(shard.index)
     rows = asked["row"].to_numpy()
     columns = shard.columns()
+    drawn = np.zeros(shard.num_rows, np.bool_)
     if shard.earlier:
         ids, clean = judge.ids_of(shard, columns), shard.taking_part()
     else:
         ids, _ = judge.final_ids(columns, work.ids.answered(shard.index))
         columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
         capped = work.capped.answered(shard.index) if work.capped else None
-        clean = ~judge.any_reason(judge.verdicts(work.stages, columns, capped), shard.num_rows)
+        judged = judge.verdicts(work.stages, columns, capped)
+        clean = ~judge.any_reason(judged, shard.num_rows)
+        drawn = judged.get(Mixture.key, {}).get(HELD_OUT, drawn)
     docs = shard.documents()
     others, similarities, ways = _edges(work, rows)
     values = {
@@ -75,6 +81,8 @@ def facts(work: FactsWork) -> dict[str, Any]:
         "group": _groups(work.contents, shard, docs)[rows],
         "url_group": _groups(work.urls, shard, docs)[rows],
         "clean": clean[rows],
+        "root": asked["root"].to_numpy(),
+        "drawn": drawn[rows],
         "earlier": np.full(len(rows), bool(shard.earlier)),
         "score": quality(columns)[rows],
         "num_chars": columns["num_chars"].to_numpy()[rows],
@@ -129,12 +137,14 @@ def resolve(work: ResolveWork) -> dict[str, Any]:
     docs = rows["doc"].to_numpy()
     ids = rows["id"].combine_chunks()
     others = rows["others"].combine_chunks()
+    root, earlier = rows["root"].to_numpy(), np.asarray(rows["earlier"])
+    held_out = np.isin(root, root[np.asarray(rows["drawn"])]) & ~earlier  # what is like a held-out document is no training text
     decided = survivors(
         docs=docs,
         groups=rows["group"].to_numpy(),
         urls=rows["url_group"].to_numpy(),
-        clean=np.asarray(rows["clean"]),
-        earlier=np.asarray(rows["earlier"]),
+        clean=np.asarray(rows["clean"]) & ~held_out,
+        earlier=earlier,
         scores=rows["score"].to_numpy(),
         num_chars=rows["num_chars"].to_numpy(),
         contents=rows["content"].to_numpy(),
@@ -153,6 +163,7 @@ def resolve(work: ResolveWork) -> dict[str, Any]:
         "similarity": pa.array(decided.similarity, mask=~compared),
         "kind": decided.kind,
         "cluster_size": decided.cluster_size,
+        "held_out": held_out,
     }
     work.exchange.answer(work.partition, docs, columns, SURVIVOR_ANSWERS, work.num_shards)
     kept = np.flatnonzero(~has_partner & (decided.cluster_size > 1))

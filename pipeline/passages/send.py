@@ -63,7 +63,8 @@ class Standing:
         stands = ~judge.any_reason(judge.verdicts(self.stages, columns, capped), shard.num_rows)
         if self.survivors is not None:
             answers = self.survivors.answered(shard.index)
-            stands[answers["row"].to_numpy()[answers["kind"].to_numpy() != 0]] = False
+            gone = (answers["kind"].to_numpy() != 0) | np.asarray(answers["held_out"])
+            stands[answers["row"].to_numpy()[gone]] = False
         return columns, stands
 
 

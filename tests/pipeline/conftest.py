@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,19 @@ def bucket() -> Iterator[str]:
         server.stop()
 
 
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """Chromium, which Debian ships; skipped where it or playwright is absent."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs Chromium (apt-get install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
 def ledger(folder: str | Path) -> dict[str, dict[str, Any]]:
     """The ledger by id."""
     return {row["id"]: row for row in read_parts(folder, "ledger").to_pylist()}
@@ -102,9 +116,9 @@ def read_parts(folder: str | Path, part: str) -> pa.Table:
 
 
 def output_bytes(folder: str | Path) -> dict[str, bytes]:
-    """The bytes of every corpus, rejected, ledger and edits file, by name."""
+    """The bytes of every corpus, rejected, ledger, edits and heldout file, by name."""
     return {
         str(p.relative_to(folder)): p.read_bytes()
-        for part in ("corpus", "rejected", "ledger", "edits")
+        for part in ("corpus", "rejected", "ledger", "edits", "heldout")
         for p in (Path(folder) / part).glob("*")
     }

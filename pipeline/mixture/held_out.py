@@ -1,0 +1,107 @@
+"""Set documents apart: count each domain by the hashes that decide, then let the stage know what it draws."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import judge
+from pipeline.dedup.found import Found
+from pipeline.dedup.rounds import Phases
+from pipeline.judge import Mask, Shard, Verdicts
+from pipeline.manifest import identity
+from pipeline.plan import Plan
+from stages.mixture.held_out import count_steps, drawn_steps, draws
+from stages.mixture.stage import HELD_OUT, HoldingOut, Mixture, holding_out
+from stages.stage import Stage
+
+FOLDER = "heldout"
+COLUMNS = (
+    *("id", "text", "source", "domain", "lang", "url", "num_chars", "num_bytes", "content_hash"),
+    *("drawn", "group", "reasons"),
+)
+"""Of a held-out document: `drawn` is false for what only resembles a drawn one; `group` is what bootstraps resample together (the host, or
+the exact copies, as a hash); `reasons` are those that would have rejected it anyway, so documents without any are the curated ones."""
+
+
+@dataclass(frozen=True)
+class CountWork:
+    """A shard whose documents are counted by the hashes that decide."""
+
+    shard: Shard
+    seed: int
+
+
+def hold_out(runner: Phases, found: Found) -> Plan:
+    """The plan with a stage that knows what it draws; the plan as it is for a run without a mixture."""
+    plan, shards = runner.plan, found.own
+    stage = plan.stage(Mixture)
+    if stage is None:
+        return plan
+    assert isinstance(stage, Mixture)
+    folder = f"domains-{identity([shard.uri for shard in shards], plan.config.seed)}"
+    works = {str(shard.index): CountWork(shard, plan.config.seed) for shard in shards}
+    steps: dict[str, dict[int, list[int]]] = {}
+    for counted in runner.phase("held out", folder, count, works):
+        for domain, of_shard in counted["steps"].items():
+            own = steps.setdefault(domain, {})
+            for step, sizes in of_shard.items():
+                own[int(step)] = [a + b for a, b in zip(own.get(int(step), (0, 0)), sizes, strict=True)]
+    drawn = {domain: drawn_steps(own, stage.held_out) for domain, own in sorted(steps.items())}
+    knowing = holding_out(stage, plan.config.seed, drawn)
+    return replace(plan, stages=tuple(knowing if other is stage else other for other in plan.stages))
+
+
+def count(work: CountWork) -> dict[str, Any]:
+    """`steps`, see `stages.mixture.held_out.count_steps`."""
+    columns = work.shard.columns(["url", "domain", "content_hash", "num_chars", "num_bytes", "fault"])
+    return {"steps": {domain: {str(step): n for step, n in own.items()} for domain, own in count_steps(columns, work.seed).items()}}
+
+
+def with_neighbours(verdicts: Verdicts, answers: pa.Table | None, num_rows: int) -> Verdicts:
+    """What resembles a held-out document is held out with it. `answers` are those of `pipeline.dedup.decide`."""
+    if answers is None or not pc.any(answers["held_out"]).as_py():
+        return verdicts
+    mask = verdicts[Mixture.key].get(HELD_OUT, np.zeros(num_rows, np.bool_)).copy()
+    mask[answers["row"].to_numpy()[np.asarray(answers["held_out"])]] = True
+    return {**verdicts, Mixture.key: {HELD_OUT: mask}}
+
+
+def held_out_rows(full: pa.Table, stages: Sequence[Stage], verdicts: Verdicts) -> pa.Table | None:
+    """The rows of `heldout/`, `COLUMNS`, from all columns of a shard; None for a run without a mixture."""
+    stage = next((stage for stage in stages if isinstance(stage, HoldingOut)), None)
+    if stage is None:
+        return None
+    mask: Mask = verdicts[stage.key].get(HELD_OUT, np.zeros(full.num_rows, np.bool_))
+    group = pa.array((draws(full, stage.seed) * float(1 << 53)).astype(np.uint64))
+    others = judge.reason_lists({key: reasons for key, reasons in verdicts.items() if key != stage.key}, full.num_rows)
+    drawn = pa.array(stage.reasons(full).get(HELD_OUT, np.zeros(full.num_rows, np.bool_)))
+    full = full.drop_columns("reasons")
+    for name, values in (("drawn", drawn), ("group", group), ("reasons", others)):
+        full = full.append_column(name, values)
+    return full.filter(pa.array(mask)).select(COLUMNS)
+
+
+def counts(rows: pa.Table) -> dict[str, list[int]]:
+    """Domain -> [documents, bytes, documents and bytes that nothing else speaks against] of what was drawn."""
+    rows = rows.filter(rows["drawn"])
+    clean = np.asarray(pc.equal(pc.list_value_length(rows["reasons"]), 0))
+    sizes = rows["num_bytes"].to_numpy()
+    domains = pc.dictionary_encode(rows["domain"].combine_chunks())
+    found = {}
+    for code, name in enumerate(domains.dictionary.to_pylist()):
+        own = domains.indices.to_numpy() == code
+        found[name] = [int(own.sum()), int(sizes[own].sum()), int((own & clean).sum()), int(sizes[own & clean].sum())]
+    return found
+
+
+def total_counts(of_shards: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """`counts` of all shards, from what `pipeline.output.write` reports of each."""
+    total: dict[str, list[int]] = {}
+    for one in of_shards:
+        for domain, sizes in one.get("held_out", {}).items():
+            total[domain] = [a + b for a, b in zip(total.get(domain, [0] * 4), sizes, strict=True)]
+    return dict(sorted(total.items()))

@@ -1,0 +1,32 @@
+"""The mixture as a run's last tables show it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_mixture(summary: Mapping[str, Any], console: Console) -> None:
+    """Domains and languages with their shares and epochs; nothing for a run without a mixture."""
+    mixture = summary.get("mixture")
+    if not mixture:
+        return
+    held_out = mixture["held_out"]
+    for title, key in (("domain", "by_domain"), ("language", "by_language")):
+        table = Table(title=f"mixture by {title}: {mixture['method']}, {mixture['bytes'] / 1e6:,.1f} MB", title_justify="left")
+        table.add_column(title)
+        columns = ["documents", "MB", "natural %", "share %", "epochs", "MB with repeats", *(["held out"] if key == "by_domain" else [])]
+        for name in columns:
+            table.add_column(name, justify="right")
+        for name, face in mixture[key].items():
+            sizes = (f"{face['documents']:,}", f"{face['bytes'] / 1e6:,.2f}")
+            shares = (f"{100 * face['natural_share']:.1f}", f"{100 * face['share']:.1f}")
+            epochs = (f"{face['epochs']:.2f}{' (cap)' if face['capped'] else ''}", f"{face['bytes_with_repeats'] / 1e6:,.2f}")
+            apart = [f"{held_out.get(name, {}).get('documents', 0):,}"] if key == "by_domain" else []
+            table.add_row(Text(name), *sizes, *shares, *epochs, *apart)
+        console.print(table)
+    if mixture["without_text"]:
+        names = ", ".join(mixture["without_text"])
+        console.print(Text(f"mixture: no text is left of {names}; what they were to give comes from the others", style="yellow"))

@@ -1,0 +1,196 @@
+"""The mixture through runs: held-out documents, weights, repeats, files, and selecting again."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from configs.errors import ConfigError, RunError
+from pipeline.cli import app
+from pipeline.config import load_run
+from pipeline.plan import describe, make_plan
+from pipeline.reselect import select
+from pipeline.run import run
+from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts, zh_prose
+
+Mixed = Callable[..., Path]
+
+
+@pytest.fixture
+def mixed(make_config: Mixed, tmp_path: Path) -> Mixed:
+    """Three domains: 60 documents of law (zh), 30 of news (zh and en), 10 of web, each text in two near-copies on two hosts."""
+    law = [{"id": f"law-{i}", "text": zh_prose(i, 20)} for i in range(60)]
+    news = [{"id": f"news-{i}", "text": (prose if i % 2 else zh_prose)(100 + i, 20)} for i in range(30)]
+    web = [
+        {"id": f"web-{i}-{n}", "text": prose(200 + i, 40) + f" Copy {n}.", "url": f"https://h{n}-{i}.org/"}
+        for i in range(5)
+        for n in (0, 1)
+    ]
+
+    def make(name: str = "run", stages: list[Any] | None = None, **settings: Any) -> Path:
+        default = [{"normalize": {}}, {"exact_dedup": {}}, {"document_dedup": {}}, {"mixture": settings}]
+        path = make_config({"law": law, "news": news, "web": web}, name=name, stages=stages or default)
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for source in config["sources"]:
+            source["domain"] = source["name"]
+        path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+        return path
+
+    return make
+
+
+def mixture_of(folder: str | Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(folder) / "summary.json").read_text(encoding="utf-8"))["mixture"]
+    return found
+
+
+def test_every_input_document_is_kept_or_rejected_and_heldout_holds_those_that_are_set_apart(mixed: Mixed) -> None:
+    summary = run(load_run(mixed(held_out={"share": 0.2, "max_share": 0.3})), quiet=True)
+    book = ledger(summary["output"])
+    assert len(book) == 100
+    apart = {name for name, row in book.items() if "held_out" in row["reasons"]}
+    heldout = read_parts(summary["output"], "heldout")
+    assert set(heldout["id"].to_pylist()) == apart <= set(read_parts(summary["output"], "rejected")["id"].to_pylist())
+    assert {row["fate"] for name, row in book.items() if name in apart} == {"rejected"}
+    by_domain = {domain: sum(name.startswith(domain) for name in apart) for domain in ("law", "news", "web")}
+    assert by_domain["law"] == 18  # 30 % of 60
+    assert by_domain["news"] == 9
+    assert summary["mixture"]["held_out"]["law"] == {
+        "documents": 18,
+        "bytes": sum(row["num_bytes"] for row in heldout.to_pylist() if row["domain"] == "law"),
+        "clean_documents": 18,
+        "clean_bytes": sum(row["num_bytes"] for row in heldout.to_pylist() if row["domain"] == "law"),
+    }
+    assert summary["reasons"]["held_out"][0] == len(apart)
+
+
+def test_near_duplicates_of_a_held_out_document_are_held_out_with_it(mixed: Mixed) -> None:
+    summary = run(load_run(mixed(held_out={"share": 0.2, "max_share": 0.3})), quiet=True)
+    book = ledger(summary["output"])
+    heldout = {row["id"]: row for row in read_parts(summary["output"], "heldout").to_pylist()}
+    drawn = [name for name, row in heldout.items() if name.startswith("web") and row["drawn"]]
+    assert drawn
+    for name in drawn:
+        twin = f"{name[:-1]}{1 - int(name[-1])}"
+        assert book[twin]["reasons"] == ["held_out"]
+        assert book[twin]["duplicate_of"] is None
+    assert any(not row["drawn"] for row in heldout.values())
+    kept = {name.rpartition("-")[0] for name, row in book.items() if name.startswith("web") and row["fate"] == "kept"}
+    assert kept.isdisjoint(name.rpartition("-")[0] for name in heldout)
+
+
+def test_weights_give_domains_their_shares_and_repeats_are_within_one_of_them(mixed: Mixed) -> None:
+    summary = run(load_run(mixed(method="manual", shares={"law": 0.5, "news": 0.2, "web": 0.3}, budget=200_000)), quiet=True)
+    corpus = read_parts(summary["output"], "corpus").to_pylist()
+    total = sum(row["weight"] * row["sampling_weight"] * row["num_bytes"] for row in corpus)
+    for domain, share in (("law", 0.5), ("news", 0.2)):
+        own = sum(row["weight"] * row["num_bytes"] for row in corpus if row["domain"] == domain)
+        assert own / total >= share  # web reaches its cap, and the others take what it leaves
+    web = sum(row["weight"] * row["num_bytes"] for row in corpus if row["domain"] == "web")
+    assert web == pytest.approx(4 * sum(row["num_bytes"] for row in corpus if row["domain"] == "web"))
+    assert total == pytest.approx(200_000)
+    for row in corpus:
+        assert row["repeats"] - row["weight"] * row["sampling_weight"] == pytest.approx(0, abs=1 - 1e-12)
+    report = summary["mixture"]["by_domain"]["web"]
+    assert report["epochs"] == pytest.approx(4)
+    assert report["capped"]
+    assert report["bytes_with_repeats"] == sum(row["repeats"] * row["num_bytes"] for row in corpus if row["domain"] == "web")
+
+
+def test_a_natural_mixture_weighs_every_document_one(mixed: Mixed) -> None:
+    summary = run(load_run(mixed(method="natural")), quiet=True)
+    corpus = read_parts(summary["output"], "corpus")
+    assert set(corpus["weight"].to_pylist()) == {1.0}
+    assert set(corpus["repeats"].to_pylist()) == {1}
+
+
+def test_same_bytes_for_any_batch_and_order_of_sources_and_the_same_weights_for_any_cut(mixed: Mixed, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"method": "temperature", "languages": {"zh": 0.4, "en": 0.6}}
+    first = run(load_run(mixed(**settings)), quiet=True)["output"]
+    path = mixed("other", **settings)
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["sources"].reverse()
+    config["name"] = "run"
+    config["engine"]["batch_rows"] = 7
+    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    second = run(load_run(path), quiet=True)["output"]
+    assert output_bytes(first) == output_bytes(second)
+    assert any(name.startswith("heldout") for name in output_bytes(first))
+    third = run(load_run(path, (f"output={tmp_path / 'cut'}", "engine.split_bytes=20000")), quiet=True)["output"]
+    weights = [{row["id"]: (row["weight"], row["repeats"]) for row in read_parts(out, "corpus").to_pylist()} for out in (first, third)]
+    assert weights[0] == weights[1]
+    assert mixture_of(first) == mixture_of(third)
+
+
+def test_a_frozen_mixture_gives_the_same_corpus(mixed: Mixed, tmp_path: Path) -> None:
+    first = run(load_run(mixed(method="temperature", temperature=3)), quiet=True)["output"]
+    frozen = Path(first) / "mixture.yaml"
+    assert sum(yaml.safe_load(frozen.read_text(encoding="utf-8"))["shares"].values()) == pytest.approx(1)
+    again = run(load_run(mixed("frozen", method="manual", file=str(frozen))), quiet=True)["output"]
+    assert [read_parts(out, "corpus").to_pylist() for out in (first,)] == [read_parts(again, "corpus").to_pylist()]
+
+
+def test_selecting_again_mixes_again_without_running_earlier_stages(mixed: Mixed, tmp_path: Path) -> None:
+    first = run(load_run(mixed(method="unimax")), quiet=True)["output"]
+    out = str(tmp_path / "natural")
+    summary = select(first, out, ("stages.mixture.method=natural", "stages.mixture.held_out.share=0"), quiet=True)
+    assert "annotate" not in summary["phases"]
+    assert summary["mixture"]["held_out"] == {}
+    assert set(read_parts(out, "corpus")["weight"].to_pylist()) == {1.0}
+    assert read_parts(out, "heldout").num_rows == 0
+    with pytest.raises(ConfigError, match="no source has the domain 'lew'; did you mean 'law'"):
+        select(first, str(tmp_path / "bad"), ("stages.mixture.method=manual", "stages.mixture.shares={lew: 1.0}"), quiet=True)
+
+
+def test_a_run_that_was_killed_while_weighing_is_completed(mixed: Mixed, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_run(mixed())
+    whole = output_bytes(run(config, quiet=True)["output"])
+    from pipeline.mixture import weigh as module
+
+    original, calls = module.write_parquet, []
+
+    def dies(uri: str, table: Any) -> None:
+        calls.append(uri)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        original(uri, table)
+
+    path = mixed("killed")
+    killed = load_run(path, ("name=run",))
+    monkeypatch.setattr(module, "write_parquet", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(killed, quiet=True)
+    monkeypatch.setattr(module, "write_parquet", original)
+    assert output_bytes(run(killed, quiet=True)["output"]) == whole
+    (Path(killed.output) / "corpus/part-000001.parquet").unlink()
+    assert output_bytes(run(killed, quiet=True)["output"]) == whole
+
+
+def test_a_mixture_stands_last_and_its_shares_are_checked_before_anything_starts(mixed: Mixed) -> None:
+    with pytest.raises(ConfigError, match=r"stages\[0\]\.mixture: other stages stand after it"):
+        make_plan(load_run(mixed(stages=[{"mixture": {}}, {"exact_dedup": {}}])))
+    with pytest.raises(ConfigError, match=r"stages\[3\]\.mixture\.shares: no share for web"):
+        make_plan(load_run(mixed(method="manual", shares={"law": 0.5, "news": 0.5})))
+    text = "\n".join(describe(make_plan(load_run(mixed(method="manual", shares={"law": 0.5, "news": 0.5, "web": 0})))))
+    assert "mixture: manual (law 0.5, news 0.5, web 0), at most 4 epochs" in text
+    assert "last pass: select > write > weigh" in text
+    assert "heldout/part-*.parquet" in text
+
+
+def test_a_corpus_of_which_nothing_is_kept_is_no_error_and_a_mixture_of_nothing_is(mixed: Mixed) -> None:
+    stages = [{"normalize": {}}, {"select": {"languages": ["fr"]}}, {"mixture": {}}]
+    summary = run(load_run(mixed("none", stages=stages)), quiet=True)
+    assert summary["documents"]["kept"] == 0
+    with pytest.raises(RunError, match="no kept text in 'fr' has a share"):
+        run(load_run(mixed("french", languages={"fr": 1.0})), quiet=True)
+
+
+def test_the_terminal_shows_epochs_by_domain(mixed: Mixed) -> None:
+    result = CliRunner().invoke(app, ["run", str(mixed(method="manual", shares={"law": 0.2, "news": 0.2, "web": 0.6}))])
+    assert result.exit_code == 0, result.output
+    assert "mixture by domain: manual" in result.output
+    assert "4.00 (cap)" in result.output
