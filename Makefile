@@ -5,11 +5,12 @@ CONFIG ?= configs/sample.yaml
 TRAINING ?= configs/sample_tokenizer.yaml
 COMPRESSION ?= configs/sample_compression.yaml
 PACK ?= configs/sample_pack.yaml
+SMOKE ?= configs/smoke.yaml
 DATA ?= ../shared/data
 RUN ?= out/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help install corpus report tokenizer compression pack test check format bench docs sample clean
+.PHONY: help install corpus report tokenizer compression pack smoke test check format bench docs sample clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -36,6 +37,10 @@ compression: .venv/.installed ## compare small tokenizers on held-out documents 
 
 pack: .venv/.installed ## write the sample's corpus as token shards (or PACK=my.yaml)
 	$(BIN)/corpus pack $(PACK) --overwrite
+
+smoke: .venv/.installed ## train a tiny model on the sample's corpus, and a control: loss curve, text, at most five minutes (or SMOKE=my.yaml)
+	$(if $(wildcard out/sample/summary.json),,$(MAKE) corpus)
+	$(BIN)/corpus smoke $(SMOKE)
 
 test: .venv/.installed ## run the tests
 	$(BIN)/python -m pytest

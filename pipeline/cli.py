@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from configs.errors import CorpusError
-from pipeline.commands import evaluation, models, packing, quality, runs, tokenizers
+from pipeline.commands import evaluation, models, packing, quality, runs, tokenizers, training, variants
 from pipeline.commands.options import escaped
 
 
@@ -36,6 +36,7 @@ app.add_typer(packing.app)
 app.add_typer(models.app, name="model")
 app.add_typer(evaluation.app)
 app.add_typer(training.app)
+app.add_typer(variants.app)
 
 
 def main() -> None:
