@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -13,18 +13,24 @@ def side_by_side(left: str, right: str, left_title: str, right_title: str) -> Ta
     table = Table(show_lines=False, expand=True)
     table.add_column(Text(left_title))
     table.add_column(Text(right_title))
+    for one, two in aligned(left, right):
+        table.add_row(one, two)
+    return table
+
+
+def aligned(left: str, right: str) -> Iterator[tuple[Text, Text]]:
+    """Lines of both texts beside each other. What only one has is `bold red` left and `bold green` right; of folded lines a `dim` note."""
     a, b = left.splitlines() or [""], right.splitlines() or [""]
     for tag, i1, i2, j1, j2 in _opcodes(a, b):
         if tag == "equal" and i2 - i1 > 6:
-            table.add_row(Text(a[i1]), Text(b[j1]))
-            table.add_row(Text(f"… {i2 - i1 - 2} equal lines …"), Text(), style="dim")
-            table.add_row(Text(a[i2 - 1]), Text(b[j2 - 1]))
+            yield Text(a[i1]), Text(b[j1])
+            yield Text(f"… {i2 - i1 - 2} equal lines …", "dim"), Text()
+            yield Text(a[i2 - 1]), Text(b[j2 - 1])
             continue
         for offset in range(max(i2 - i1, j2 - j1)):
             one = a[i1 + offset] if i1 + offset < i2 else ""
             two = b[j1 + offset] if j1 + offset < j2 else ""
-            table.add_row(*((Text(one), Text(two)) if tag == "equal" else _marked(one, two)))
-    return table
+            yield (Text(one), Text(two)) if tag == "equal" else _marked(one, two)
 
 
 def word_diff(old: str, new: str) -> Text:

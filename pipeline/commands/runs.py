@@ -146,6 +146,21 @@ def report(run_folder: Run) -> None:
 
 
 @app.command()
+def inspect(
+    run_folder: Run,
+    host: Annotated[str, typer.Option("--host", help="Any other than loopback needs the token that is printed.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8765,
+    labels: Annotated[str | None, typer.Option("--labels", metavar="FOLDER", help="Where labels go; RUN-labels if not given.")] = None,
+) -> None:
+    """Search the documents of a run in a browser, see what was cut and why, try thresholds, label documents."""
+    try:
+        from pipeline.inspector.server import inspect as serve
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"the inspector needs {error.name}: pip install 'baichuan-corpus[inspect]'") from None
+    serve(run_folder, labels or f"{run_folder.rstrip('/')}-labels", host, port)
+
+
+@app.command()
 def export(
     run_folder: Run,
     output: Annotated[str, typer.Option("--output", help="A new folder for the files.")],

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,19 +98,6 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 def test_personal_data_is_masked_before_a_text_is_cut() -> None:
     assert masked("电话 13812345678 或 zhang.san@riverbank.cn") == "电话 <PHONE> 或 <EMAIL>"
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    """Chromium, which Debian ships; skipped where it or playwright is absent."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("needs Chromium (apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 def test_a_browser_draws_the_charts_switches_language_and_asks_for_nothing(finished: str, browser: Any) -> None:
