@@ -37,6 +37,8 @@ class HeldOutSettings:
     """Share of hosts, and of texts without a host, drawn by a hash."""
     domains: tuple[str, ...] = ()
     """Only these domains are measured; all if none are given."""
+    languages: tuple[str, ...] = ("zh", "en")
+    """Only text of these is measured; primary subtags, so zh covers zh-hans and zh-hant."""
     curated: tuple[str, ...] = ()
     """Domains that are known to be good text. Half of what is drawn of them is a set of its own, beside the raw one of all domains."""
     min_bytes: Bytes = 1_000_000

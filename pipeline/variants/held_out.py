@@ -104,7 +104,8 @@ def _draw(settings: HeldOutSettings, frame: Frame) -> tuple[Mask, npt.NDArray[np
 def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, sets: npt.NDArray[np.str_]) -> Mask:
     """Of each set and cell different texts in the order of the draw, up to `max_bytes`; none of a cell with less than `min_bytes`."""
     measured = np.zeros(len(drawn), np.bool_)
-    rows = np.flatnonzero(drawn)
+    spoken = np.char.rpartition(frame.cell, "/")[:, 2]
+    rows = np.flatnonzero(drawn & np.isin(spoken, settings.languages))
     rows = rows[np.lexsort((frame.content[rows], frame.second_unit[rows]))]
     _, firsts = np.unique(frame.content[rows], return_index=True)
     rows = rows[np.sort(firsts)]
