@@ -6,11 +6,12 @@ TRAINING ?= configs/sample_tokenizer.yaml
 COMPRESSION ?= configs/sample_compression.yaml
 PACK ?= configs/sample_pack.yaml
 SMOKE ?= configs/smoke.yaml
+VARIANTS ?= configs/variants/sample.yaml
 DATA ?= ../shared/data
 RUN ?= out/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help install corpus report tokenizer compression pack smoke test check format bench docs sample clean
+.PHONY: help install corpus report tokenizer compression pack smoke variants test check format bench docs sample clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -41,6 +42,10 @@ pack: .venv/.installed ## write the sample's corpus as token shards (or PACK=my.
 smoke: .venv/.installed ## train a tiny model on the sample's corpus, and a control: loss curve, text, at most five minutes (or SMOKE=my.yaml)
 	$(if $(wildcard out/sample/summary.json),,$(MAKE) corpus)
 	$(BIN)/corpus smoke $(SMOKE)
+
+variants: .venv/.installed ## judge the sample's corpora by small models trained on each (or VARIANTS=my.yaml)
+	$(if $(filter configs/variants/sample.yaml,$(VARIANTS)),$(BIN)/corpus quality train configs/quality/sample.yaml)
+	$(BIN)/corpus variants $(VARIANTS)
 
 test: .venv/.installed ## run the tests
 	$(BIN)/python -m pytest
