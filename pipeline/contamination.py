@@ -5,7 +5,7 @@ partition, which counts the different texts (copies count once) and names what i
 The run goes on with the stage that knows (`stages.decontaminate.stage.Informed`), so every later decision does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from pipeline.judge import Shard
 from pipeline.manifest import identity
 from pipeline.plan import Plan
 from stages.decontaminate.stage import Decontaminate, Informed, Touching, informed
-from stages.edits import spans_column
+from stages.edits import Span, remove, spans_column
 from stages.stage import Stage
 
 QUESTION_ROWS = pa.schema({"question": pa.string(), "source": pa.string(), "content": pa.uint64()})
@@ -101,8 +101,11 @@ def with_proposals(proposed: pa.Table, stages: Sequence[Stage], columns: pa.Tabl
     return proposed.append_column(spans_column(stage.key), stage.spans(columns)) if stage else proposed
 
 
-def held(stages: Sequence[Stage], full: pa.Table) -> dict[str, Any]:
-    """For the statistics of a shard: of each benchmark `documents`, `quoting` (common quotations alone), and what matched."""
+def held(stages: Sequence[Stage], full: pa.Table, proposed: pa.Table) -> dict[str, Any]:
+    """For the statistics of a shard: of each benchmark `documents`, `quoting` (common quotations alone), and what matched.
+
+    Texts are shown with the masks among the proposals.
+    """
     stage = _stage(stages)
     if stage is None:
         return {}
@@ -114,8 +117,8 @@ def held(stages: Sequence[Stage], full: pa.Table) -> dict[str, Any]:
         found[name] = {
             "documents": len(documents),
             "quoting": len(np.setdiff1d(common.document, documents)),
-            "examples": _examples(own, full, stage.examples),
-            "quotations": _examples(common, full, stage.examples),
+            "examples": _examples(own, full, proposed, stage.examples),
+            "quotations": _examples(common, full, proposed, stage.examples),
         }
     return {"contamination": found}
 
@@ -124,7 +127,7 @@ def _stage(stages: Sequence[Stage]) -> Informed | None:
     return next((stage for stage in stages if isinstance(stage, Informed)), None)
 
 
-def _examples(touched: Touching, full: pa.Table, most: int) -> list[dict[str, Any]]:
+def _examples(touched: Touching, full: pa.Table, proposed: pa.Table, most: int) -> list[dict[str, Any]]:
     """The best matches, one of each question."""
     chosen: dict[str, int] = {}
     names = touched.question.to_pylist()
@@ -134,7 +137,16 @@ def _examples(touched: Touching, full: pa.Table, most: int) -> list[dict[str, An
     examples = []
     for name, at in chosen.items():
         row = int(touched.document[at])
-        text = full["text"][row].as_py().encode()[touched.start[at] : touched.end[at]].decode()
+        spans = [span for column in proposed.columns for span in column[row].as_py() or ()]
+        text = _masked(full["text"][row].as_py().encode(), int(touched.start[at]), int(touched.end[at]), spans)
         shown = text if len(text) <= EXAMPLE_CHARS else f"{text[:EXAMPLE_CHARS]}…"
         examples.append({"id": full["id"][row].as_py(), "question": name, "share": round(float(touched.share[at]), 3), "text": shown})
     return examples
+
+
+def _masked(text: bytes, start: int, end: int, spans: Sequence[Mapping[str, Any]]) -> str:
+    """`text[start:end]` with its masks applied, whole or in part."""
+    masks = (span for span in spans if span.get("replacement") and span["start"] < end and start < span["end"])
+    inside = [(max(0, mask["start"] - start), min(end, mask["end"]) - start, mask) for mask in masks]
+    cuts = [Span(low, high, mask["rule"], replacement=mask["replacement"]) for low, high, mask in sorted(inside, key=lambda row: row[:2])]
+    return remove(text[start:end], cuts).decode()

@@ -130,7 +130,7 @@ def write(work: WriteWork) -> dict[str, Any]:
     write_parquet(storage.join(work.output, "ledger", part), columns.select([*LEDGER, *signals]))
     if edited:
         write_parquet(storage.join(work.output, "edits", part), edited.cuts)
-    held = contamination.held(work.stages, full)
+    held = contamination.held(work.stages, full, proposed)
     matched = select.matched(columns.filter(pa.array(rejected)))
     found = {"matched": matched, **held}
     if (apart := held_out.held_out_rows(full, work.stages, verdicts)) is not None:

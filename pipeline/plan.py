@@ -21,6 +21,7 @@ from pipeline.manifest import code_identity, file_identity, identity
 from pipeline.readers import check_source, pieces
 from pipeline.splits import list_inputs
 from pipeline.storage import FileInfo
+from stages.decontaminate.stage import MAKING_FACTOR, Decontaminate
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.measure import Measure
@@ -133,7 +134,7 @@ def make_plan(config: RunConfig) -> Plan:
     """Check a run and list its input. Raises `ConfigError`, `InputError` or `RunError`."""
     stages = complete_stages(config.stages)
     check_stages(stages)
-    _check_memory(config)
+    _check_memory(config, stages)
     check_domains(config.stages, [source.domain or source.name for source in config.sources])
     inputs = list_inputs(config)
     _check_output(config, inputs)
@@ -165,17 +166,23 @@ def _check_columns(inputs: list[tuple[Source, list[FileInfo]]], split_bytes: int
             pieces(first, source, split_bytes)
 
 
-def _check_memory(config: RunConfig) -> None:
+def _check_memory(config: RunConfig, stages: tuple[Stage, ...]) -> None:
     engine = config.engine
-    split = WORKER_BYTES + SPLIT_FACTOR * engine.split_bytes
+    index = sum(stage.index_bytes() for stage in stages if isinstance(stage, Decontaminate))
+    if (need := WORKER_BYTES + MAKING_FACTOR * index) > engine.memory_per_worker:
+        raise RunError(
+            f"engine.memory_per_worker: got {engine.memory_per_worker:,} bytes; to make the index of the evaluation sets takes about "
+            f"{need:,}: raise it, or name fewer sets under stages.decontaminate.benchmarks"
+        )
+    split = WORKER_BYTES + index + SPLIT_FACTOR * engine.split_bytes
     if split > engine.memory_per_worker:
-        fits = max(0, engine.memory_per_worker - WORKER_BYTES) // SPLIT_FACTOR
+        fits = max(0, engine.memory_per_worker - WORKER_BYTES - index) // SPLIT_FACTOR
         raise RunError(
             f"engine.memory_per_worker: got {engine.memory_per_worker:,} bytes; a split of {engine.split_bytes:,} bytes needs about "
             f"{split:,}: raise it, or set engine.split_bytes to at most {fits:,}"
         )
     for source in config.sources:
-        need = WORKER_BYTES + DOCUMENT_FACTOR * source.max_document_bytes
+        need = WORKER_BYTES + index + DOCUMENT_FACTOR * source.max_document_bytes
         if need > engine.memory_per_worker:
             raise RunError(
                 f"sources.{source.name}.max_document_bytes: a document of {source.max_document_bytes:,} bytes needs about {need:,} bytes, "

@@ -7,8 +7,9 @@
 | `agieval` | JSON lines with `passage`, `question`, `options` |
 | `jsonl`, `csv` | any rows with named columns |
 
-`auto` looks at each file. A path is a file, or a folder of which all `.csv`, `.json` and `.jsonl` files are read. Whatever cannot be
-read as a question is an error with its place, since a set that is silently half read finds half of what it should.
+Parquet files, the form of Hugging Face, are read by the names of their columns whatever the format: MMLU's `choices`, C-Eval's, CMMLU's
+`Question`. `auto` looks at each file. A path is a file, or a folder of which all files with one of `SUFFIXES` are read. Whatever cannot
+be read as a question is an error with its place, since a set that is silently half read finds half of what it should.
 """
 
 import csv
@@ -20,11 +21,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from configs.errors import ConfigError
 from configs.loader import SettingError, find_file
 
-SUFFIXES = (".csv", ".json", ".jsonl")
+SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 OPTION_COLUMNS = ("options", "choices", "A", "B", "C", "D", "E", "F")
 """Where options stand if a benchmark does not say: those of these columns that a row has."""
 ANSWER_COLUMNS = ("label", "answer", "Answer")
@@ -46,13 +49,13 @@ class Benchmark:
     path: str
     """A file or a folder, from the working directory or the shipped `configs/`."""
     format: Literal["auto", "cmmlu", "ceval", "mmlu", "gaokao", "agieval", "jsonl", "csv"] = "auto"
-    """How its files are written."""
+    """How its files are written; Parquet files are seen to be such."""
     question: str = "question"
-    """Of `jsonl` and `csv`, the column of the question."""
+    """Of `jsonl`, `csv` and Parquet, the column of the question."""
     options: tuple[str, ...] = ()
-    """Of `jsonl` and `csv`, columns of options: texts, or lists of texts. If not given: `options`, `choices`, A to F, where they are."""
+    """Of the same, columns of options: texts, or lists of texts. If not given: `options`, `choices`, A to F, where they are."""
     passage: str = "passage"
-    """Of `jsonl` and `csv`, the column of a text that the question is about; rows need not have it."""
+    """Of the same, the column of a text that the question is about; rows need not have it."""
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name:
@@ -75,7 +78,7 @@ class Question(NamedTuple):
 
     benchmark: str
     place: str
-    """File, relative to the benchmark's path, and line; of a JSON file, the number of the example."""
+    """File, relative to the benchmark's path, and line; of a JSON file the number of the example, of a Parquet file that of the row."""
     passage: str
     """What the question is about, empty if it is about nothing."""
     stem: str
@@ -117,6 +120,9 @@ def read_published(benchmark: Benchmark) -> list[tuple[str, Published]]:
 
 
 def _rows(benchmark: Benchmark, file: Path) -> Iterator[tuple[int, Published]]:
+    if file.suffix == ".parquet":
+        yield from _parquet(benchmark, file)
+        return
     try:
         data = file.read_bytes()
         text = data.decode("utf-8-sig")
@@ -131,6 +137,23 @@ def _rows(benchmark: Benchmark, file: Path) -> Iterator[tuple[int, Published]]:
         yield from _of_format(benchmark, text, file.suffix)
     except _BadRowError as error:
         raise ConfigError(f"benchmark '{benchmark.name}': {file}:{error.number}: {error}") from None
+
+
+def _parquet(benchmark: Benchmark, file: Path) -> Iterator[tuple[int, Published]]:
+    try:
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ConfigError(f"benchmark '{benchmark.name}': {file}: cannot be read as Parquet: {error}") from None
+    names = table.column_names
+    if benchmark.question == "question" and "question" not in names:
+        names = ["question" if name == "Question" else name for name in names]
+    number = 1
+    try:
+        _check_names(benchmark, names, number)
+        for number, row in enumerate(table.rename_columns(names).to_pylist(), 1):
+            yield number, _named(benchmark, row, number)
+    except _BadRowError as error:
+        raise ConfigError(f"benchmark '{benchmark.name}': {file}:{number}: {error}") from None
 
 
 class _BadRowError(Exception):

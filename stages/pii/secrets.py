@@ -21,6 +21,7 @@ _FORMS = re.compile(
     r"|SG\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9_\-]{43}"
     r"|pypi-AgE[A-Za-z0-9_\-]{50,255}"
     r"|eyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}"
+    r"|[0-9]{8,10}:[A-Za-z0-9_\-]{35}(?![A-Za-z0-9_\-])"
 )
 MIN_LENGTH = 12
 """Characters of an assigned value."""
@@ -45,7 +46,10 @@ def keys(window: str, start: int, end: int) -> Iterator[Found]:
     match = _FORMS.match(window, start)
     if match is None or re.match(r"[A-Za-z0-9]", window[match.end() : match.end() + 1]):
         return
-    body = match[0][3:]
+    _, colon, secret = match[0].partition(":")
+    body = secret or match[0][3:]
+    if colon and (secret.islower() or secret.isupper()):
+        return  # a title in a path, a serial number
     if entropy(body) >= MIN_KEY_BITS and any(c.isdigit() for c in body) and not _PLACEHOLDER.search(body):
         yield Found("api_key", start, match.end())
 

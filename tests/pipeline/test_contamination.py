@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from configs.errors import RunError
 from pipeline.config import load_run
 from pipeline.contamination_report import print_decontamination
+from pipeline.plan import SPLIT_FACTOR, WORKER_BYTES, make_plan
 from pipeline.reselect import select
 from pipeline.run import run
+from stages.decontaminate.stage import MAKING_FACTOR, Decontaminate
 from tests.pipeline.conftest import ledger, prose, read_parts, zh_prose
 
 ZH = "某地居民发现井水含氟超标，长期饮用这种井水最可能引起哪一种疾病？"
@@ -106,6 +109,35 @@ def test_bounds_are_decided_again_without_a_new_search(configured: Callable[...,
         folder = str(tmp_path / "out" / name)
         select(first["output"], folder, [f"stages.decontaminate.{override}"], quiet=True)
         assert {row for row, fields in ledger(folder).items() if fields["fate"] == "rejected"} == rejected, name
+
+
+@pytest.mark.parametrize("masking", [True, False])
+def test_examples_show_no_personal_data_that_the_run_masks(make_config: MakeConfig, tmp_path: Path, masking: bool) -> None:
+    question = "Which office answers letters to wang.li@hotmail.com about the angle between two distant landmarks and their instruments?"
+    (tmp_path / "set.csv").write_text(f'"{question}",theodolite,barometer,sextant,gyroscope,A\n', encoding="utf-8")
+    stages = [{"normalize": {}}, {"decontaminate": {"benchmarks": [{"name": "s", "path": str(tmp_path / "set.csv")}]}}]
+    stages += [{"pii": {"mask": ["email"] if masking else []}}]
+    config = make_config({"a": [{"id": "x", "text": f"{prose(1, 30)} 钱 {question} {prose(2, 30)}"}]}, stages=stages)
+    folder = run(load_run(config), quiet=True)["output"]
+    summary = json.loads((Path(folder) / "summary.json").read_text(encoding="utf-8"))
+    (example,) = summary["decontamination"]["s"]["by_source"]["a"]["examples"]
+    assert example["text"] == (question.replace("wang.li@hotmail.com", "<EMAIL>") if masking else question)[:-1]
+
+
+def test_memory_for_the_index_is_asked_for_before_the_run(configured: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(memory: int) -> Decontaminate:
+        settings = ("engine.split_bytes=1024", "sources.a.max_document_bytes=1", "sources.b.max_document_bytes=1")
+        stage = make_plan(load_run(configured(), (*settings, f"engine.memory_per_worker={memory}"))).stage(Decontaminate)
+        assert isinstance(stage, Decontaminate)
+        return stage
+
+    assert plan(2_000_000_000).index_bytes() >= 8 * len(ZH)
+    for index in (1_000, 1_000_000):
+        monkeypatch.setattr(Decontaminate, "index_bytes", lambda _, index=index: index)
+        enough = WORKER_BYTES + max(MAKING_FACTOR * index, index + SPLIT_FACTOR * 1024)
+        plan(enough)
+        with pytest.raises(RunError, match="index of the evaluation sets takes" if index > 1_000 else "a split of 1,024 bytes needs about"):
+            plan(enough - 1)
 
 
 def test_a_run_with_nothing_to_find_says_so(make_config: MakeConfig, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import ConfigError
-from stages.decontaminate.benchmarks import Benchmark, Question, benchmark_files, read_benchmark
+from stages.decontaminate.benchmarks import Benchmark, Question, benchmark_files, read_benchmark, read_published
 
 STEM, OPTIONS = "青岚山的茶树为什么多长在南坡？", ("日照", "土壤", "村路", "姓氏")
 QUESTION = Question("set", "", "", STEM, OPTIONS)
@@ -50,6 +52,40 @@ def test_a_folder_is_read_file_by_file_and_other_files_in_it_are_not(tmp_path: P
         write(tmp_path / name, CSV["mmlu"])
     write(tmp_path / "README.md", "a set")
     assert [question.place for question in read(tmp_path)] == ["dev/law_dev.csv:1", "test/law_test.csv:1"]
+
+
+PARQUET = {
+    "cmmlu": {"Question": [STEM], **{letter: [option] for letter, option in zip("ABCD", OPTIONS, strict=True)}, "Answer": ["A"]},
+    "ceval": {"id": [0], "question": [STEM], **{letter: [option] for letter, option in zip("ABCD", OPTIONS, strict=True)}, "answer": ["A"]},
+    "mmlu": {"question": [STEM], "subject": ["tea"], "choices": [list(OPTIONS)], "answer": [0]},
+}
+
+
+@pytest.mark.parametrize("kind", PARQUET)
+@pytest.mark.parametrize("named", [True, False])
+def test_parquet_files_of_hugging_face_are_read_by_their_columns(kind: str, named: bool, tmp_path: Path) -> None:
+    pq.write_table(pa.table(PARQUET[kind]), tmp_path / "test-00000-of-00001.parquet")
+    settings = {"format": kind} if named else {}
+    assert read(tmp_path, **settings) == [QUESTION._replace(place="test-00000-of-00001.parquet:1")]
+    ((_, published),) = read_published(Benchmark(name="set", path=str(tmp_path)))
+    assert published.answer == "A"
+
+
+def test_parquet_files_that_hold_no_questions_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"query": [STEM], "gold": [[0]]}), file)
+    assert read(file, question="query") == [Question("set", "x.parquet:1", "", STEM, ())]
+    with pytest.raises(ConfigError, match=r"x.parquet:1: no column 'question'; it has: query, gold"):
+        read(file)
+    pq.write_table(pa.table({"question": [STEM, None]}), file)
+    with pytest.raises(ConfigError, match=r"x.parquet:2: 'question' is no text"):
+        read(file)
+    pq.write_table(pa.table({"question": pa.array([], pa.string())}), file)
+    with pytest.raises(ConfigError, match="holds no question"):
+        read(file)
+    for data in (b"", b"question,A\n", file.read_bytes()[:-20]):
+        with pytest.raises(ConfigError, match="cannot be read as Parquet"):
+            read(write(file, data))
 
 
 def test_gaokao_questions_are_parted_from_number_and_options(tmp_path: Path) -> None:
@@ -106,5 +142,5 @@ def test_what_is_no_set_of_questions_is_refused_with_its_place(name: str, conten
 
 
 def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no \.csv, \.json, \.jsonl file in this folder"):
+    with pytest.raises(ConfigError, match=r"no \.csv, \.json, \.jsonl, \.parquet file in this folder"):
         benchmark_files(Benchmark(name="set", path=str(tmp_path)))
