@@ -38,8 +38,8 @@ class EncodeWork:
     """A file and how its documents count."""
 
     file: FileInfo
-    tokenizer: str
-    tokenizer_sha256: str
+    tokenizer: tuple[str, str]
+    """Its name and sha256, see `tokenizer.encoder.Encoder`."""
     sampling: Sampling
     most: float
     """No document counts more often."""
@@ -70,9 +70,17 @@ def id_sum(ids: pa.Array) -> int:
     return int(hashes(text_buffer(ids), _ID_SEED).sum())
 
 
+def warm_up(tokenizer: tuple[str, str]) -> Statistics:
+    """Load a tokenizer and the kernels in a worker, so that no unit's time has it."""
+    encoder = _encoder(*tokenizer)
+    placed(text_buffer(pa.array([""])), np.ones(1, np.int64), 0)
+    ended(encoder.tokenizer.encode_arrow(pa.array(["The text. 正文。"]), threads=1), np.zeros(1, np.int64), 0, np.dtype(np.uint16))
+    return {}
+
+
 def encode_file(work: EncodeWork) -> Statistics:
     """Encode a file; counts of what was read, by domain and language, and of what is to be packed."""
-    encoder = _encoder(work.tokenizer, work.tokenizer_sha256)
+    encoder = _encoder(*work.tokenizer)
     statistics: Statistics = {"documents": 0, "bytes": 0, "unreadable": 0, "rows": 0, "tokens": 0, "id_sum": 0}
     groups: list[pa.Table] = []
 

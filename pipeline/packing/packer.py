@@ -6,6 +6,7 @@ are spread over files and in whatever order these are named; so is the header, b
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -16,10 +17,10 @@ from configs.errors import InputError, RunError
 from model.shards import HEADER, VERSION
 from pipeline import storage
 from pipeline.claim import locked
-from pipeline.engine import InProcess, OnRay, Statistics, run_phase
+from pipeline.engine import InProcess, OnRay, Statistics, peak_memory_bytes, run_phase
 from pipeline.kernels import drop_stale_kernels
 from pipeline.manifest import identity
-from pipeline.packing.encode_unit import EncodeWork, encode_file
+from pipeline.packing.encode_unit import EncodeWork, encode_file, warm_up
 from pipeline.packing.order_unit import CountWork, OrderWork, count, order
 from pipeline.packing.pack_claim import ENDINGS, PREFIX, claim, packing_code, record
 from pipeline.packing.pack_config import PackConfig
@@ -39,7 +40,10 @@ SHARD_FACTOR = 2.5
 
 
 def pack(config: PackConfig, overwrite: bool = False, quiet: bool = False) -> dict[str, Any]:
-    """Pack as configured, or continue; the header, with `seconds` of each phase or `already_complete`. Raises `CorpusError`."""
+    """Pack as configured, or continue; the header, with `seconds` of each phase and `peak_memory_bytes`, or `already_complete`.
+
+    Raises `CorpusError`.
+    """
     encoder = load_encoder(config.tokenizer)
     _check_memory(config, token_dtype(encoder.vocab_size).itemsize)
     files = _files(config)
@@ -54,7 +58,8 @@ def pack(config: PackConfig, overwrite: bool = False, quiet: bool = False) -> di
             drop_stale_kernels()
             progress = Progress(quiet)
             with _executor(config, work, files) as executor:
-                header = _Packing(config, encoder, files, work, executor, progress).header() | ours
+                packing = _Packing(config, encoder, files, work, executor, progress)
+                header = packing.header() | ours
             if encoder.model is not None:
                 storage.write_bytes(storage.join(config.output, MODEL_NAME), encoder.model)
             storage.write_bytes(storage.join(config.output, HEADER), orjson.dumps(header, option=orjson.OPT_INDENT_2))
@@ -62,7 +67,8 @@ def pack(config: PackConfig, overwrite: bool = False, quiet: bool = False) -> di
                 storage.remove(storage.join(work, name))
         if config.engine.work is None:
             storage.remove(work)
-        return header | {"seconds": progress.seconds}
+        peak = {"driver": peak_memory_bytes(), "worker": packing.peak_memory_bytes}
+        return header | {"seconds": progress.seconds, "peak_memory_bytes": peak}
 
 
 class _Packing:
@@ -74,6 +80,8 @@ class _Packing:
         self.config, self.encoder, self.files, self.work = config, encoder, files, work
         self.executor, self.progress = executor, progress
         self.dtype = token_dtype(encoder.vocab_size).name
+        self.peak_memory_bytes = 0
+        """Of the largest worker so far."""
 
     def header(self) -> dict[str, Any]:
         """All phases; what `pack.json` says."""
@@ -114,14 +122,14 @@ class _Packing:
         """What the units reported, and the files of sorted runs."""
         config, encoder = self.config, self.encoder
         sampling = Sampling(config.seed, config.languages, config.domains, config.epochs)
+        tokenizer = (encoder.name, encoder.sha256)
+        self._phase("start", f"start-{identity(time.time())}", warm_up, {str(i): tokenizer for i in range(self.executor.workers)})
         decided = identity(packing_code(), encoder.sha256, sampling, config.max_epochs)
         works = {}
         for file in self.files:
             key = identity(decided, file.uri, file.fingerprint)
             uri = storage.join(self.work, "encoded", f"{key}.arrow")
-            works[key] = EncodeWork(
-                file, encoder.name, encoder.sha256, sampling, config.max_epochs, self.dtype, uri, config.engine.split_bytes
-            )
+            works[key] = EncodeWork(file, tokenizer, sampling, config.max_epochs, self.dtype, uri, config.engine.split_bytes)
         encoded = self._phase("encode", "encoded", encode_file, works)
         return encoded, tuple(work.uri for work in works.values())
 
@@ -148,7 +156,10 @@ class _Packing:
         return ordered
 
     def _phase(self, name: str, folder: str, function: Callable[[Any], Statistics], works: Mapping[str, Any]) -> list[Statistics]:
-        return list(run_phase(self.executor, self.progress, name, storage.join(self.work, folder), function, works).values())
+        uri = storage.join(self.work, folder)
+        found = list(run_phase(self.executor, self.progress, name, uri, function, works).values())
+        self.peak_memory_bytes = max([self.peak_memory_bytes, *(unit["peak_memory_bytes"] for unit in found)])
+        return found
 
 
 def _files(config: PackConfig) -> list[FileInfo]:
