@@ -31,7 +31,7 @@ from pipeline.variants.config import VariantsConfig
 from pipeline.variants.held_out import freeze
 from pipeline.variants.pictures import pictures
 from pipeline.variants.results import Measured, conclude, describe_corpora, describe_held_out, read_held_out
-from pipeline.variants.selection import base_run, make_corpus, read_found, removed_shares, variant_runs
+from pipeline.variants.selection import base_run, make_corpus, read_found, removed_shares, variant_runs, write_taken
 from pipeline.variants.slices import LEAK_SHARE, AlarmWork, SliceWork, read_parquet, sound_alarm, write_slice
 from pipeline.variants.training import PackWork, TrainWork, pack_slice, read_nats, train_one
 from stages.dedup.stage import DocumentDedup
@@ -111,8 +111,12 @@ class _Comparison:
         removed = read_parquet(storage.join(held, "removed.parquet"))
         selections = {}
         with self.progress.phase("select corpora", len(self.runs), {}) as bar:
-            for name, run in self.runs.items():
-                summary = make_corpus(run, self.base, storage.join(held, "taken.txt"), self.executor, True)
+            for variant in config.variants:
+                name, run, taken = variant.name, self.runs[variant.name], storage.join(held, "taken.txt")
+                if variant.sources:
+                    taken = self.folder(f"taken/{identity(held_identity, variant.sources)}.txt")
+                    write_taken(self.base, variant.sources, storage.join(held, "taken.txt"), taken)
+                summary = make_corpus(run, self.base, taken, self.executor, True)
                 self.names[name] = identity(summary["identity"], held_identity)
                 selections[name] = removed_shares(run.output, removed)
                 bar.advance({})

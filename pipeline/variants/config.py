@@ -24,6 +24,8 @@ class Variant:
     """Stages of the base run to those of `like`."""
     without: tuple[str, ...] = ()
     """Stages that are left out."""
+    sources: tuple[str, ...] = ()
+    """Only documents of these sources; of all if none are given. Not taken over by `like`."""
     settings: tuple[str, ...] = ()
     """Changed settings, as `--set` takes them: `stages.quality.min_percentile=20`. What changes how texts are scored needs a run of its
     own; all else is a selection from the base run, in seconds."""

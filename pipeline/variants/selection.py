@@ -48,9 +48,12 @@ def base_run(config: VariantsConfig) -> RunConfig:
 
 def variant_runs(config: VariantsConfig) -> dict[str, RunConfig]:
     """The run that each variant would be by itself. Raises `ConfigError` for a stage that the base run has not, and for a bad setting."""
-    known = [stage.key for stage in load_run(config.base).stages]
+    base = load_run(config.base)
+    known, sources = [stage.key for stage in base.stages], [source.name for source in base.sources]
     chosen: dict[str, tuple[list[str], tuple[str, ...]]] = {}
     for variant in config.variants:
+        if strange := [name for name in variant.sources if name not in sources]:
+            raise ConfigError(f"variants: '{variant.name}' names the source '{strange[0]}'; the base run has {', '.join(sources)}")
         keys, settings = chosen[variant.like] if variant.like else (known, config.settings)
         keys = [key for key in known if key in _keys(variant, keys, known)]
         chosen[variant.name] = keys, (*settings, *variant.settings)
@@ -76,8 +79,22 @@ def read_found(folder: str) -> tuple[dict[str, Any], Found]:
     return data, Found.from_json(data, data["work"] or storage.join(folder, "work"))
 
 
+def write_taken(base: RunConfig, sources: Sequence[str], taken: str, uri: str) -> None:
+    """A longer list of documents to take out: those of `taken`, and all that are of none of `sources`."""
+    others = []
+    folder = storage.join(base.output, "ledger")
+    for name in sorted(storage.list_names(folder)):
+        with storage.open_input(storage.join(folder, name)) as file:
+            rows = pq.read_table(file, columns=["id", "source"])
+        others += rows.filter(pc.invert(pc.is_in(rows["source"], value_set=pa.array(sources))))["id"].to_pylist()
+    storage.write_bytes(uri, storage.read_bytes(taken) + "".join(f"{name}\n" for name in others).encode())
+
+
 def make_corpus(run: RunConfig, base: RunConfig, taken: str, executor: InProcess | OnRay, quiet: bool) -> dict[str, Any]:
-    """Write a variant's corpus into `run.output`; the summary of the run. Nothing is done again if it is there."""
+    """Write a variant's corpus into `run.output`; the summary of the run. Nothing is done again if it is there.
+
+    `taken` is a list of documents that no variant may hold, as `select: {takedown_ids}` takes it.
+    """
     stages = tuple(_with_list(stage, taken) for stage in complete_stages(run.stages))
     if not _is_selection(stages, complete_stages(base.stages)):
         return run_corpus(replace(run, stages=stages), overwrite=True, quiet=quiet)

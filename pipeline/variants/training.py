@@ -1,6 +1,7 @@
 """One training of one corpus: the model learns the slice of its seed, and pays for every held-out document in nats."""
 
 import io
+import math
 import shutil
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,8 +23,6 @@ from pipeline.variants.slices import read_parquet
 from pipeline.variants.statistics import Floats
 from tokenizer.encoder import load_encoder
 
-SPARE = 1.02
-"""A pack holds so much more than the budget: what weights add or take is drawn document by document."""
 EVALUATION_BATCH = 16
 
 
@@ -45,10 +44,10 @@ def pack_slice(work: PackWork) -> dict[str, Any]:
     `tokens` of the pack, `one_pass` those of the slice read once with its weights, `epochs` how often the budget reads it, and
     `unique_tokens` that the budget reads at least once. `enough` is false if `max_epochs` do not give the budget.
     """
-    header = _pack(work, 1.0)
-    one_pass = int(header["num_tokens"])
-    if one_pass < work.tokens:
-        header = _pack(work, min(work.max_epochs, SPARE * work.tokens / one_pass))
+    header = _pack(work, min(1.0, work.max_epochs))
+    one_pass = round(int(header["num_tokens"]) / header["epochs"])
+    if header["num_tokens"] < work.tokens and header["epochs"] < work.max_epochs:
+        header = _pack(work, min(work.max_epochs, float(math.ceil(work.tokens / one_pass))))
     read = work.tokens / header["num_tokens"]
     return {
         "tokens": int(header["num_tokens"]),
@@ -68,7 +67,7 @@ def _pack(work: PackWork, epochs: float) -> dict[str, Any]:
             output=work.output,
             seed=work.seed,
             epochs=epochs,
-            max_epochs=max(work.max_epochs, 1.0),
+            max_epochs=work.max_epochs,
             engine=engine,
         ),
         overwrite=True,
