@@ -76,6 +76,8 @@ class StepSettings:
     compute capability 8.9 or more, scaled by tensor; figures made so carry its name."""
     compile: bool | None = None
     """Default: on CUDA. On a CPU compiling takes half a minute and gains little."""
+    compile_scope: Literal["model", "layer"] = "model"
+    """`layer`: one graph that all layers share, as always where a model is cut over devices; compiles in a fraction of the time."""
     attention: Literal["auto", "cudnn", "flash", "efficient", "math"] = "auto"
     """Kernel of causal attention without segments on CUDA; `auto` takes the first of this order that runs."""
     activations: Literal["keep", "selective", "recompute"] = "keep"

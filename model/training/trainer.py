@@ -54,7 +54,7 @@ class Trainer:
         compiles = _compiles(settings, world)
         # Cut models were compiled layer by layer: what FSDP does between layers cannot be
         self._losses: Callable[..., tuple[Tensor, Tensor]] = (
-            torch.compile(self._forward, fullgraph=True) if compiles and world.size == 1 else self._forward
+            torch.compile(self._forward, fullgraph=True) if compiles and not _by_layer(settings, world) else self._forward
         )
 
     def step(self, batch: Batch, learning_rate: float, limit: float = math.inf) -> StepResult:
@@ -205,10 +205,10 @@ def build(shape: BaichuanConfig, settings: StepSettings, seed: int = 0, world: W
         model.checkpoint_layers(settings.recompute_every, *([keep_products] if settings.activations == "selective" else []))
     if settings.precision != "fp32":
         model.model.stream_dtype = torch.bfloat16
+    if _compiles(settings, world) and _by_layer(settings, world):
+        for layer in model.model.layers:
+            layer.compile()
     if world.size > 1:
-        if _compiles(settings, world):
-            for layer in model.model.layers:
-                layer.compile()
         shard(model, model.model.layers, torch.float32 if settings.precision == "fp32" else torch.bfloat16)
     model.to_empty(device=world.device)
     _fill(model, world, seed)
@@ -238,3 +238,7 @@ def check_machine(settings: StepSettings, world: World) -> None:
 
 def _compiles(settings: StepSettings, world: World) -> bool:
     return world.device.type == "cuda" if settings.compile is None else settings.compile
+
+
+def _by_layer(settings: StepSettings, world: World) -> bool:
+    return settings.compile_scope == "layer" or world.size > 1
