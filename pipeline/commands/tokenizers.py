@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from configs.errors import ConfigError
 from pipeline.commands.options import Quiet, Set
 
 app = typer.Typer(help="Train tokenizers, compare them, and look at their pieces.", no_args_is_help=True, add_completion=False)
@@ -54,8 +55,10 @@ def compare(
     from pipeline.compression.config import CompareConfig, candidate
     from pipeline.compression.tables import print_comparison
 
+    if config is None and not (texts and tokenizers and output):
+        raise ConfigError("wanted a YAML file, or --texts, --tokenizer and --output")
     named = {"texts": texts, "output": output, "held_out": held_out, "tokenizers": [candidate(text) for text in tokenizers or ()] or None}
-    settings = load_with_options(CompareConfig, config, named, ("texts", "tokenizers", "output"), tuple(overrides or ()))
+    settings = load_with_options(CompareConfig, config, named, (), tuple(overrides or ()))
     report = compare(settings, overwrite, quiet)
     if not quiet:
         print_comparison(report)

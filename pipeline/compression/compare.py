@@ -35,7 +35,7 @@ SPAM_LISTS = ("safety/porn.txt", "safety/gambling.txt", "safety/fraud.txt")
 
 def compare(config: CompareConfig, overwrite: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Compare as configured and write `config.output`; what the JSON file holds. Raises `CorpusError`."""
-    check_output(config.output, REPORT_NAME, overwrite)
+    check_output(config.output, {REPORT_NAME, PAGE_NAME, "tokenizers"}, overwrite)
     read, say = texts(config.texts), Phases(quiet)
     paths = {found.name: found.path or _trained(config, found, quiet) for found in config.tokenizers}
     tokenizers = {found.name: open_tokenizer(paths[found.name], found.split) for found in config.tokenizers}
@@ -56,9 +56,10 @@ def compare(config: CompareConfig, overwrite: bool = False, quiet: bool = False)
     return report
 
 
-def check_output(folder: str, name: str, overwrite: bool) -> None:
-    """Raises `RunError` for a folder that holds something, unless it is such a report and may be overwritten."""
-    if storage.list_names(folder) and not (overwrite and storage.exists(storage.join(folder, name))):
+def check_output(folder: str, own: set[str], overwrite: bool) -> None:
+    """Raises `RunError` for a folder that holds something, unless it is all `own`, as we write it, and may be overwritten."""
+    names = storage.list_names(folder)
+    if names and not (overwrite and names <= own):
         raise RunError(f"{folder}: is not empty; choose another output" + (", or give --overwrite" if not overwrite else ""))
 
 

@@ -65,7 +65,7 @@ def sweep_page(report: Report) -> str:
     ]
     for row in rows.main_groups(report):
         parts += [heading(rows.group_name(row), 3), _grid(rows.costs(report, row)), charts.lines(_costs(row), "ids", "FLOPs per character")]
-        parts += [note("Parameters without embeddings from which on a step pays, at each model's hidden size:")]
+        parts += [note("Parameters without embeddings from which on a step pays, at each model's hidden size, layers and context:")]
         parts += [_grid(rows.break_even(report, row))]
     parts += [heading("Embedding parameters"), _grid(rows.embeddings(report))]
     parts += [heading("By domain"), _grid(_domains(report))]
@@ -80,7 +80,7 @@ def inspection_page(name: str, found: Mapping[str, Any]) -> str:
 def piece_parts(name: str, found: Mapping[str, Any]) -> list[str]:
     """The pieces of a vocabulary."""
     parts = [heading(f"Pieces of {name}"), note("␣ is a space. Signs are hints that a corpus was dirty, and no proof.")]
-    parts += [_grid(rows.piece_counts(found), words=True), _grid(rows.lengths(found))]
+    parts += [_grid(rows.piece_counts(found)), _grid(rows.lengths(found)), _grid(rows.signs(found, visible), words=True)]
     for kind in ("longest", "rarest", "dirtiest"):
         if found[kind]:
             parts += [heading(f"{kind.capitalize()} pieces of {name}", 3), _grid(rows.pieces(found[kind], visible), words=True)]

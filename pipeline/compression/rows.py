@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 Report = Mapping[str, Any]
+_EXAMPLES = 6
 
 
 class Grid(NamedTuple):
@@ -121,13 +122,22 @@ def pieces(listed: Sequence[Mapping[str, Any]], visible: Callable[[str], str]) -
 
 
 def piece_counts(found: Mapping[str, Any]) -> Grid:
-    """Pieces by kind, script and sign."""
-    rows = [["kind", kind, whole(count)] for kind, count in found["kinds"].items()]
-    rows += [["script", script, whole(count)] for script, count in found["scripts"].items()]
-    rows += [["sign", sign, whole(count)] for sign, count in found["signs"].items() if count]
+    """Pieces by kind and script."""
+    rows = [[kind, whole(count)] for kind, count in found["kinds"].items()]
+    rows += [[f"text: {script}", whole(count)] for script, count in found["scripts"].items()]
     if found["never_used"] is not None:
-        rows.append(["use", "never used", whole(found["never_used"])])
-    return Grid(["", "which", "pieces"], rows)
+        rows.append(["text: never used", whole(found["never_used"])])
+    return Grid(["", "pieces"], rows)
+
+
+def signs(found: Mapping[str, Any], visible: Callable[[str], str]) -> Grid:
+    """Signs of a dirty corpus, with the longest pieces that show each."""
+    rows = [
+        [sign, whole(of_sign["pieces"]), "  ".join(visible(piece["text"]) for piece in of_sign["longest"][:_EXAMPLES])]
+        for sign, of_sign in found["signs"].items()
+        if of_sign["pieces"]
+    ]
+    return Grid(["sign", "pieces", "longest"], rows)
 
 
 def lengths(found: Mapping[str, Any]) -> Grid:
@@ -163,7 +173,7 @@ def costs(report: Report, row: Mapping[str, Any]) -> Grid:
 
 
 def break_even(report: Report, row: Mapping[str, Any]) -> Grid:
-    """From how many parameters without embeddings on each step to a larger vocabulary pays, by the hidden size of each model."""
+    """From how many parameters without embeddings on each step to a larger vocabulary pays, by the shape of each model."""
     rows = []
     header: list[str] = []
     for name, cost in row["cost"].items():

@@ -31,7 +31,7 @@ REPORT_NAME, PAGE_NAME = "sweep.json", "sweep.html"
 
 def sweep(config: SweepConfig, overwrite: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Train, measure and write `config.output`; what the JSON file holds. Raises `CorpusError`."""
-    check_output(config.output, REPORT_NAME, overwrite)
+    check_output(config.output, {REPORT_NAME, PAGE_NAME, "models"}, overwrite)
     read, say = texts(config.texts), Phases(quiet)
 
     def learnable() -> Iterable[pa.RecordBatch]:
@@ -115,7 +115,7 @@ def _cost(row: Mapping[str, Any], sizes: Sequence[int], shapes: Mapping[str, Mod
         best = best_size(rates, shape)
         least = flops_per_char(rates[best], best, shape)
         steps = [
-            {"from": small, "to": large, "parameters": break_even_parameters((small, rates[small]), (large, rates[large]), shape.hidden)}
+            {"from": small, "to": large, "parameters": break_even_parameters((small, rates[small]), (large, rates[large]), shape)}
             for small, large in pairwise(rates)
         ]
         found[name] = {

@@ -49,13 +49,13 @@ def best_size(tokens_per_char: Mapping[int, float], model: ModelShape) -> int:
     return min(sorted(tokens_per_char), key=lambda num_ids: flops_per_char(tokens_per_char[num_ids], num_ids, model))
 
 
-def break_even_parameters(small: tuple[int, float], large: tuple[int, float], hidden: int) -> float | None:
-    """How many parameters without embeddings a model needs so that the larger of two vocabularies pays at its hidden size.
+def break_even_parameters(small: tuple[int, float], large: tuple[int, float], model: ModelShape) -> float | None:
+    """From how many parameters without embeddings on the larger of two vocabularies pays, at a model's hidden size, layers and context.
 
-    `small` and `large` are (ids, tokens per character). 0 if it always pays, `None` if it never does: it saves no token. Attention is
-    left out, which makes the bound a little too high.
+    `small` and `large` are (ids, tokens per character). 0 if it always pays, `None` if it never does: it saves no token.
     """
     saved = small[1] - large[1]
     if saved <= 0:
         return None
-    return max(0.0, hidden * (large[1] * large[0] - small[1] * small[0]) / saved)
+    needed = model.hidden * (large[1] * large[0] - small[1] * small[0]) / saved
+    return max(0.0, needed - 2 * model.layers * model.hidden * model.context)

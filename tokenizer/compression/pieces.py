@@ -10,7 +10,7 @@ long after it was thought to be filtered: pieces are a sample of what is left. S
 - `repeated`: the same one to four characters four times in a row;
 - `mixed_scripts`: letters of two scripts;
 - `digits`: two digits, which a vocabulary with digits one by one has not;
-- `damaged`: replacement, private-use or control characters.
+- `damaged`: replacement, private-use, unassigned or control characters but for white space.
 """
 
 import re
@@ -43,12 +43,12 @@ _SCRIPTS = {
     characters.DIGIT: "digits",
     characters.SPACE: "white space",
     characters.EMOJI: "emoji",
-    characters.PRIVATE: "damaged",
-    characters.REPLACEMENT: "damaged",
-    characters.CONTROL: "damaged",
+    characters.PRIVATE: "private use",
+    characters.REPLACEMENT: "replacement",
+    characters.CONTROL: "control",
 }
 _LETTERS = ("Han", "kana", "Hangul", "Latin", "other letters")
-_URL = re.compile(r"https?|www\.|://|\.(?:com|cn|net|org|html?|php|aspx?|jpe?g|png|gif)(?![a-z])|@\w+\.", re.IGNORECASE)
+_URL = re.compile(r"https?(?![a-z])|www\.|://|\.(?:com|cn|net|org|html?|php|aspx?|jpe?g|png|gif)(?![a-z])|@\w+\.", re.IGNORECASE)
 _HTML = re.compile(r"</?[a-z!]|/>|&(?:nbsp|amp|lt|gt|quot|#\d)|(?:href|src|class|style)=", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[。！？；!?;…][^\W\d_]|\.\s+[^\W\d_]")
 _REPEATED = re.compile(r"(\S{1,4}?)\1{3}")
@@ -77,18 +77,23 @@ def describe(pieces: Pieces, uses: npt.NDArray[np.int64] | None = None, spam: Se
             for number in list(numbers)[:top]
         ]
 
-    def is_ruler(number: int) -> bool:
-        return signs[number] == ["repeated"] and scripts[number] == "signs"
+    def longest_first(number: int) -> tuple[int, int]:
+        return -len(texts[number]), number
 
+    def dirtiest_first(number: int) -> tuple[int, bool, int, int]:
+        is_ruler = signs[number] == ["repeated"] and scripts[number] == "signs"
+        return -len(signs[number]), is_ruler, *longest_first(number)
+
+    with_sign = {sign: sorted((number for number in signs if sign in signs[number]), key=longest_first) for sign in SIGNS}
     worded = [number for number in texts if scripts[number] != "white space"]
     found: dict[str, Any] = {
         "ids": len(pieces.kinds),
         "kinds": {_KINDS[kind]: int((pieces.kinds == kind).sum()) for kind in _KINDS if (pieces.kinds == kind).any()},
         "scripts": dict(Counter(scripts.values()).most_common()),
         "lengths": {str(length): count for length, count in sorted(Counter(map(len, texts.values())).items())},
-        "signs": {sign: sum(sign in of_piece for of_piece in signs.values()) for sign in SIGNS},
-        "longest": rows(sorted(worded, key=lambda number: (-len(texts[number]), number))),
-        "dirtiest": rows(sorted(signs, key=lambda number: (-len(signs[number]), is_ruler(number), -len(texts[number]), number))),
+        "signs": {sign: {"pieces": len(of_sign), "longest": rows(of_sign)} for sign, of_sign in with_sign.items()},
+        "longest": rows(sorted(worded, key=longest_first)),
+        "dirtiest": rows(sorted(signs, key=dirtiest_first)),
         "never_used": None,
         "rarest": [],
     }
@@ -112,18 +117,24 @@ def signs_of(text: str, spam: Sequence[str] = ()) -> list[str]:
         "repeated": bool(_REPEATED.search(text)),
         "mixed_scripts": len(scripts & set(_LETTERS) - ({"kana"} if "Han" in scripts else set())) > 1,
         "digits": sum(unicodedata.category(character) == "Nd" for character in text) > 1,
-        "damaged": "damaged" in scripts and text not in ("\n", "\t", "\r", "\r\n"),
+        "damaged": any(_is_damage(character) for character in text),
     }
     return [sign for sign in SIGNS if holds[sign]]
 
 
 def script(text: str) -> str:
-    """The script of a piece without its white space: one name, or `mixed`."""
+    """The script of a piece without its white space and accents: one name, or `mixed`."""
     found = {_script_of(character) for character in text}
-    found = found - {"white space"} or found
+    found = found - {"white space", "marks"} or found
     return found.pop() if len(found) == 1 else "mixed"
 
 
 @cache
 def _script_of(character: str) -> str:
+    if unicodedata.category(character)[0] == "M":
+        return "marks"
     return _SCRIPTS.get(int(class_of(ord(character), character_classes())), "signs")
+
+
+def _is_damage(character: str) -> bool:
+    return character == "\ufffd" or (unicodedata.category(character) in ("Cc", "Cn", "Co") and not character.isspace())
