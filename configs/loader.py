@@ -24,31 +24,20 @@ from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_
 import yaml
 from yaml.reader import ReaderError
 
+from configs.bounds import Between, Bytes, Count, Positive, SettingError, Share
 from configs.errors import ConfigError
 
 CONFIGS = Path(__file__).parent
 """The folder of the shipped YAML files; rule files and models that a run names are searched here too."""
 
+# fmt: off
+__all__ = [
+    "CONFIGS", "Between", "ByKey", "Bytes", "Count", "Positive", "SettingError", "Share",
+    "find_file", "load", "load_with_options", "override", "parse_bytes", "parse_yaml", "read_yaml",
+]
+# fmt: on
+
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Between:
-    """Bounds of a number, both included; `None` leaves a side open."""
-
-    low: float | None = None
-    high: float | None = None
-
-    def holds(self, value: float) -> bool:
-        """Whether a number is within."""
-        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
-
-    def __str__(self) -> str:
-        if self.low is None:
-            return f"at most {self.high:g}"
-        if self.high is None:
-            return f"at least {self.low:g}"
-        return f"between {self.low:g} and {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -57,21 +46,6 @@ class ByKey:
 
     what: str
     classes: Callable[[], Mapping[str, type]]
-
-
-Share = Annotated[float, Between(0, 1)]
-Count = Annotated[int, Between(0)]
-Positive = Annotated[int, Between(1)]
-Bytes = Annotated[int, Between(1)]
-"""A size in bytes; a YAML value may also be written as '2GB', '512MiB' or '64kB'."""
-
-
-class SettingError(ConfigError):
-    """Raised by a dataclass in `__post_init__` when its settings do not fit together; the loader adds file and line."""
-
-    def __init__(self, key: str, message: str) -> None:
-        super().__init__(f"{key}: {message}")
-        self.key, self.message = key, message
 
 
 class _Yaml(yaml.SafeLoader):

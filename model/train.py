@@ -5,7 +5,7 @@
     result = train(config)                                             # a whole training: model/training/loop.py
     trainer = build(shape, settings); trainer.step(batch, 3e-4)   # one step: model/training/trainer.py
 
-Needs torch, numpy, safetensors and PyYAML.
+Needs torch, numpy and safetensors; a configuration file also PyYAML.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from configs.errors import CorpusError
-from configs.loader import load, override, read_yaml
 from model.training.batches import Batch
 from model.training.distributed import leave, world_rank
 from model.training.loop import TrainResult, train
@@ -38,6 +37,8 @@ __all__ = [
 
 def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> TrainConfig:
     """A training's YAML file, with `KEY=VALUE` settings over it. Raises `ConfigError`."""
+    from configs.loader import load, override, read_yaml
+
     root = read_yaml(path)
     for assignment in overrides:
         override(root, assignment)
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     finally:
         leave()
-    if not given.quiet:
+    if not given.quiet and world_rank() == 0:
         print(f"{result.folder}/model: loss {result.loss:.3f} after {result.tokens:,} tokens, {result.tokens_per_second:,.0f} a second")
     return 0
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from configs.bounds import SettingError
 from configs.errors import ConfigError, InputError
-from configs.loader import SettingError
 from model.checkpoint import read_config
 from model.config import BaichuanConfig
 from model.shards import TokenShards

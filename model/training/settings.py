@@ -8,7 +8,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from configs.loader import Between, Count, Positive, SettingError, Share
+from configs.bounds import Between, Count, Positive, SettingError, Share
 from model.config import BaichuanConfig
 from model.presets import preset
 
