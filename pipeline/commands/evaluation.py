@@ -33,7 +33,7 @@ def evaluate_model(
     from pipeline.evaluation.tables import print_figures
 
     named = {"model": model, "texts": texts, "tokenizer": tokenizer, "harness": harness, "output": output}
-    settings = load_evaluation(config, {key: value for key, value in named.items() if value}, tuple(overrides or ()))
+    settings = load_evaluation(config, named, tuple(overrides or ()))
     figures = evaluate(settings, overwrite, quiet)
     if not quiet:
         print_figures(figures)

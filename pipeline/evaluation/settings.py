@@ -1,13 +1,12 @@
 """What to measure of a model: read from YAML, or made from options of the command line."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from configs.errors import ConfigError
-from configs.loader import Between, Count, Positive, SettingError, load, override, parse_yaml, read_yaml
+from configs.loader import Between, Count, Positive, SettingError, load, load_with_options, parse_yaml, read_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +94,7 @@ class _Names:
 
 def load_evaluation(path: Path | None, named: Mapping[str, Any], overrides: tuple[str, ...]) -> EvaluationConfig:
     """From a YAML file, from options, or from a file with options instead of its settings. Raises `ConfigError`."""
-    root = read_yaml(path) if path else parse_yaml("{}", "command line")
-    for key, value in named.items():
-        override(root, f"{key}={json.dumps(value, ensure_ascii=False)}")
-    for assignment in overrides:
-        override(root, assignment)
-    return load(EvaluationConfig, root)
+    return load_with_options(EvaluationConfig, path, named, ("model",), overrides)
 
 
 def load_names(file: Path) -> dict[str, str]:
