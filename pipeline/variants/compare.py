@@ -104,10 +104,14 @@ class _Comparison:
         data, found = read_found(self.base.output)
         near = next(stage for stage in self.base.stages if isinstance(stage, DocumentDedup))
         held_identity = identity(
-            data["identity"], asdict(config.held_out), near.similarity, _sources("pipeline/variants", ("frame", "held_out", "overlap"))
+            data["identity"],
+            asdict(config.held_out),
+            config.draw,
+            near.similarity,
+            _sources("pipeline/variants", ("frame", "held_out", "overlap")),
         )
         held = self.folder(f"held_out/{held_identity}")
-        frozen = freeze(config.held_out, found, near.similarity, held, self.executor, self.progress)
+        frozen = freeze(config.held_out, config.draw, found, near.similarity, held, self.executor, self.progress)
         removed = read_parquet(storage.join(held, "removed.parquet"))
         selections = {}
         with self.progress.phase("select corpora", len(self.runs), {}) as bar:
@@ -162,17 +166,13 @@ class _Comparison:
         for name, corpus in corpora(config).items():
             for place, seed in enumerate(config.seeds):
                 bucket = None if corpus.bucket is None else (buckets, corpus.bucket)
-                parts = (self.names[corpus.of], place, len(config.seeds), corpus.half, bucket, _sources("pipeline/variants", ("slices",)))
-                dealt = identity(*parts)
-                slices[dealt] = SliceWork(
-                    storage.join(self.runs[corpus.of].output, "corpus"), clusters, place, len(config.seeds), corpus.half, bucket,
-                    self.folder(f"slices/{dealt}.documents"),
-                )  # fmt: skip
-                key = identity(dealt, sha256, seed, config.training.tokens, config.max_epochs, packing_code())
-                packs[key] = PackWork(
-                    slices[dealt].output, config.training.tokenizer, seed, config.training.tokens, config.max_epochs,
-                    self.folder(f"packs/{key}.tokens"),
-                )  # fmt: skip
+                dealing = (place, len(config.seeds), config.draw, corpus.half, bucket)
+                dealt = identity(self.names[corpus.of], dealing, _sources("pipeline/variants", ("slices",)))
+                folder = storage.join(self.runs[corpus.of].output, "corpus")
+                slices[dealt] = SliceWork(folder, clusters, *dealing, self.folder(f"slices/{dealt}.documents"))
+                budget = (seed, config.training.tokens, config.max_epochs)
+                key = identity(dealt, sha256, budget, packing_code())
+                packs[key] = PackWork(slices[dealt].output, config.training.tokenizer, *budget, self.folder(f"packs/{key}.tokens"))
                 keys[name, seed] = key
         run_phase(self.executor, self.progress, "deal to seeds", self.folder("slices"), write_slice, slices)
         done = run_phase(self.executor, self.progress, "pack", self.folder("packs"), pack_slice, packs)

@@ -51,7 +51,6 @@ class HeldOutSettings:
     """Tokens of an n-gram: a word, or a Chinese character."""
     max_ngram_share: Share = 0.2
     """A document is not trained on if so many of its n-grams are in held-out text, or so many of a held-out document's are in it."""
-    seed: int = 17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +114,8 @@ class VariantsConfig:
     training: TrainingSettings
     seeds: tuple[Count, ...] = (1, 2, 3)
     """At least three. Each is a replicate: initialisation, order, and documents of its own, paired between variants."""
+    draw: int = 17
+    """Decides what is held out, and which documents each seed gets."""
     max_epochs: Annotated[float, Between(0.01, 4)] = 4.0
     """No training reads its text more often."""
     score_buckets: ScoreBuckets | None = None

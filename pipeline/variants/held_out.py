@@ -52,7 +52,7 @@ class OverlapWork:
 
 
 def freeze(
-    settings: HeldOutSettings, found: Found, similarity: float, folder: str, executor: Executor, progress: Progress
+    settings: HeldOutSettings, seed: int, found: Found, similarity: float, folder: str, executor: Executor, progress: Progress
 ) -> dict[str, Any]:
     """Write `documents.parquet`, `removed.parquet`, `taken.txt`, `clusters.parquet` into `folder`, which is theirs alone; counts of them.
 
@@ -61,7 +61,7 @@ def freeze(
     units = Units(folder)
     if frozen := units.done(["frozen"]):
         return frozen["frozen"]
-    frame = read_frame(found, settings.seed)
+    frame = read_frame(found, seed)
     drawn, sets = _draw(settings, frame)
     measured = _measured(settings, frame, drawn, sets)
     _check_domains(settings, frame, sets, measured)

@@ -27,6 +27,7 @@ from pipeline.run import Runner, finish, write_found
 from pipeline.run import run as run_corpus
 from pipeline.variants.config import Variant, VariantsConfig
 from pipeline.variants.held_out import KINDS
+from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.mixture.stage import Mixture
 from stages.normalize import Normalize
@@ -37,9 +38,9 @@ TAKEDOWN = "takedown"
 
 
 def base_run(config: VariantsConfig) -> RunConfig:
-    """The run that annotates: all stages but the mixture, with both dedups, since held-out text is compared by them."""
+    """The run that annotates: all stages but those that only select, with both dedups, since held-out text is compared by them."""
     run = load_run(config.base, config.settings)
-    stages = [stage for stage in run.stages if not isinstance(stage, Mixture)]
+    stages = [stage for stage in run.stages if not isinstance(stage, Mixture | SentenceDedup)]
     place = next((i for i, stage in enumerate(stages) if isinstance(stage, DocumentDedup | Select)), len(stages))
     keys = {stage.key for stage in stages}
     stages[place:place] = [made() for made in (ExactDedup, DocumentDedup) if made.key not in keys]

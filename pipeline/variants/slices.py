@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import xxhash
 
 from pipeline import storage
 from pipeline.dedup.send import content_hashes
@@ -43,6 +44,8 @@ class SliceWork:
     place: int
     """Of the seed among all."""
     num_slices: int
+    draw: int
+    """Decides which slice a document is dealt to."""
     half: int | None
     """Of the slice only its first (0) or second (1) half; all if none."""
     bucket: tuple[str, int] | None
@@ -59,7 +62,7 @@ def write_slice(work: SliceWork) -> dict[str, Any]:
     for name in sorted(storage.list_names(work.corpus)):
         rows = read_parquet(storage.join(work.corpus, name))
         content = content_hashes(rows["content_hash"])[0]
-        own = dealt(content, known, component, work.num_slices, work.half) == work.place
+        own = dealt(content, known, component, work.num_slices, work.draw, work.half) == work.place
         if chosen is not None:
             own &= np.asarray(pc.is_in(rows["id"], value_set=chosen))
         rows = rows.filter(pa.array(own))
@@ -69,12 +72,15 @@ def write_slice(work: SliceWork) -> dict[str, Any]:
     return counts
 
 
-def dealt(content: UInt64s, known: UInt64s, component: UInt64s, num_slices: int, half: int | None = None) -> npt.NDArray[np.int64]:
+def dealt(
+    content: UInt64s, known: UInt64s, component: UInt64s, num_slices: int, draw: int, half: int | None = None
+) -> npt.NDArray[np.int64]:
     """The slice of each content, (n,); -1 for what is not of the wanted half. Contents of a component are dealt together."""
     key = content.copy()
     if len(known):
         place = np.minimum(np.searchsorted(known, content), len(known) - 1)
         key = np.where(known[place] == content, component[place], content)
+    key = key ^ np.uint64(xxhash.xxh3_64_intdigest(f"dealt {draw}".encode()))
     mixed = (key ^ key >> np.uint64(30)) * _FIRST
     mixed = (mixed ^ mixed >> np.uint64(27)) * _SECOND
     mixed ^= mixed >> np.uint64(31)

@@ -32,7 +32,7 @@ Make = Callable[..., VariantsConfig]
 
 
 def documents() -> dict[str, list[dict[str, Any]]]:
-    """law and news in both languages, 60 documents each; noise of random letters, with 20 copies of a page of law."""
+    """Law and news in both languages, 60 documents each; noise of random letters, with 20 copies of a page of law."""
     rng = random.Random(1)
     found: dict[str, list[dict[str, Any]]] = {"law": [], "news": [], "noise": []}
     for domain, first in (("law", 0), ("news", 1000)):

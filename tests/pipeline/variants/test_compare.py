@@ -62,9 +62,8 @@ def test_the_curated_set_is_of_curated_domains_and_apart_from_the_raw_one(finish
 
 def test_slices_share_no_document_and_variants_are_dealt_alike(finished: Finished) -> None:
     config, _ = finished
-    slices = []
-    for folder in sorted((Path(config.output) / "slices").glob("*.documents")):
-        slices.append({row["id"] for part in folder.iterdir() for row in pq.read_table(part).to_pylist()})
+    folders = sorted((Path(config.output) / "slices").glob("*.documents"))
+    slices = [{row["id"] for part in folder.iterdir() for row in pq.read_table(part).to_pylist()} for folder in folders]
     whole = [sorted(one) for one in slices if one]
     assert len(whole) == 3 * 3 + 2 * 3
     raw = set(corpus(config, "raw"))
@@ -115,15 +114,15 @@ def test_a_second_call_trains_nothing_and_gives_the_same(finished: Finished) -> 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"training": SETTINGS["training"] | {"tokens": 60_000}}, r"variant '.*', seed .: .* tokens give .* in 4 epochs, less than training.tokens"),
-        ({"training": SETTINGS["training"] | {"tokens": 1023}}, r"tokens: got 1,023, which is less than one batch: batch 8 x length 128 = 1,024"),
+        ({"training": SETTINGS["training"] | {"tokens": 60_000}}, r"variant '.*', seed .: .* in 4 epochs, less than training.tokens"),
+        ({"training": SETTINGS["training"] | {"tokens": 1023}}, r"tokens: got 1,023, which is less than one batch: .* 1,024"),
         ({"training": SETTINGS["training"] | {"learning_rates": [0.01, 0.01]}}, r"learning_rates: got 1, wanted at least two"),
         ({"seeds": [1, 2]}, r"seeds: got 2 different ones, wanted at least three"),
         ({"variants": SETTINGS["variants"][:1]}, r"variants: got 1, wanted at least two"),
         ({"variants": [{"name": "a"}, {"name": "a"}]}, r"variants: the name 'a' is not free"),
         ({"variants": [{"name": "a"}, {"name": "b", "like": "c"}]}, r"'b' is like 'c', which does not stand before it"),
         ({"variants": [{"name": "a"}, {"name": "b", "add": ["quality"]}]}, r"'b' names the stage 'quality', which the base run has not"),
-        ({"variants": [{"name": "a"}, {"name": "b", "sources": ["web"]}]}, r"'b' names the source 'web'; the base run has law, news, noise"),
+        ({"variants": [{"name": "a"}, {"name": "b", "sources": ["web"]}]}, r"'b' names the source 'web'; .* has law, news, noise"),
         ({"reference": "none"}, r"reference: no variant 'none'"),
         ({"tier": "decision"}, r"tier: decision needs at least 15,000,000 parameters, and the model has"),
         ({"held_out": SETTINGS["held_out"] | {"domains": ["law"]}}, r"one domain only, 'law'"),

@@ -1,0 +1,154 @@
+"""Do verdicts say what is so? Many resamples of one comparison whose outcome is known.
+
+    python benchmarks/variants_controls.py ../shared/data --output out/variants_controls --resamples 20
+
+Two variants of real text in both languages: `clean`, and `garbage`, which has as much clean text and beside it spam and copies, together
+30 % of its bytes: invented advertisements of a few templates, and a fiftieth of the clean documents again and again. Each resample holds
+other text out, deals documents anew and starts from other weights. Counted are: garbage judged worse (p < .05 on three seeds); two halves
+of the clean corpus judged alike; its shuffled tokens judged worse; leaked documents found. What is done is kept: run again to continue.
+"""
+
+import argparse
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+import zstandard
+
+from pipeline.config import Engine
+from pipeline.engine import OnRay
+from pipeline.variants.compare import compare_variants
+from pipeline.variants.config import load_variants
+
+SOURCES = ("encyclopedia_en", "encyclopedia_zh", "law_en", "law_zh", "medicine_en", "techdocs_zh", "novels_en", "classics_modern_zh")
+"""One source a domain and language."""
+CLEAN_BYTES = 1_400_000
+"""Of each source."""
+GARBAGE_SHARE = 0.3
+
+SETTINGS: dict[str, Any] = {
+    "name": "controls",
+    "held_out": {"share": 0.06, "domains": ["encyclopedia", "law", "medicine", "techdocs", "novels", "classics"],
+                 "curated": ["encyclopedia", "law", "medicine", "techdocs"], "min_bytes": 4000, "max_bytes": 12000},
+    "training": {
+        "tokenizer": "bytes", "device": "cpu", "length": 256, "batch": 8, "learning_rates": [0.004, 0.008], "step": {"precision": "fp32"},
+        "model": {"preset": "nano", "hidden_size": 48, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
+        "schedule": {"warmup_steps": 5},
+    },
+}  # fmt: skip
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a compressed file of JSON lines."""
+    with zstandard.open(path, "rt", encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def spam(number: int, rng: random.Random) -> str:
+    """An advertisement: one of four templates with other words, prices and addresses."""
+    words = [
+        "cheap",
+        "watches",
+        "casino",
+        "bonus",
+        "loan",
+        "pills",
+        "replica",
+        "jackpot",
+        "credit",
+        "deal",
+        "click",
+        "free",
+        "winner",
+        "sale",
+    ]
+    signs = ["优惠", "代开发票", "贷款", "彩票", "包邮", "加微信", "赚钱", "兼职", "开奖", "秒到账", "澳门", "娱乐", "注册送", "客服"]
+    lines = []
+    for _ in range(rng.randint(8, 30)):
+        some, code = " ".join(rng.choices(words, k=4)), rng.randint(10_000, 99_999)
+        lines.append(rng.choice([
+            f"BUY NOW!!! {some} only ${code % 90}.99 >>> www.{rng.choice(words)}{code}.biz",
+            f"★☆{''.join(rng.choices(signs, k=4))}★☆ 加QQ {code}{number % 997} {''.join(rng.choices(signs, k=3))}",
+            f"{some.upper()} - {some} - {some} - call {code}",
+            f"【{''.join(rng.choices(signs, k=2))}】点击 http://{rng.choice(words)}{code}.top {''.join(rng.choices(signs, k=5))}!!!",
+        ]))  # fmt: skip
+    return "\n".join(lines)
+
+
+def write_base(data: Path, folder: Path) -> list[str]:
+    """Write the sources and the run's YAML; names of the clean sources."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(0)
+    rows: dict[str, list[dict[str, str]]] = {}
+    total = 0
+    for name in SOURCES:
+        of_source = sorted(read(data / f"{name}.jsonl.zst"), key=lambda row: random.Random(row["id"]).random())
+        size, rows[name] = 0, []
+        while of_source and size < CLEAN_BYTES:
+            row = of_source.pop()
+            rows[name].append({"id": row["id"], "text": row["text"]})
+            size += len(row["text"].encode())
+        total += size
+    copied = rng.sample([row["text"] for name in SOURCES for row in rows[name]], k=sum(map(len, rows.values())) // 50)
+    wanted = total * GARBAGE_SHARE / (1 - GARBAGE_SHARE)
+    for name, text in (("spam", lambda i: spam(i, rng)), ("copies", lambda i: copied[i % len(copied)])):
+        size, rows[name] = 0, []
+        while size < wanted / 2:
+            rows[name].append({"id": f"{name}-{len(rows[name])}", "text": text(len(rows[name]))})
+            size += len(rows[name][-1]["text"].encode())
+    sources = []
+    for name, of_source in rows.items():
+        path = folder / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in of_source))
+        sources.append({"name": name, "path": str(path), "domain": name.partition("_")[0]})
+    stages = [{"normalize": {}}, {"exact_dedup": {}}, {"document_dedup": {}}]
+    (folder / "base.yaml").write_text(yaml.safe_dump({"name": "base", "output": "-", "sources": sources, "stages": stages}))
+    return list(SOURCES)
+
+
+def main() -> None:
+    """All resamples, a line each, and the counts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("out/variants_controls"))
+    parser.add_argument("--resamples", type=int, default=20)
+    parser.add_argument("--tokens", type=int, default=98_304)
+    arguments = parser.parse_args()
+    base = arguments.output / "sources"
+    clean = list(SOURCES) if (base / "base.yaml").exists() else write_base(arguments.data, base)
+    variants = [{"name": "clean", "stages": [], "sources": clean}, {"name": "garbage", "stages": []}]
+    path = base / "variants.yaml"
+    named = {"base": str(base / "base.yaml"), "output": str(arguments.output / "comparison"), "variants": variants}
+    training = SETTINGS["training"] | {"tokens": arguments.tokens}
+    path.write_text(yaml.safe_dump(SETTINGS | named | {"training": training}))
+    counts = dict.fromkeys(("garbage is worse", "halves are alike", "shuffled is worse", "leak is found"), 0)
+    print("resample  garbage                          A/A                              shuffled   leak")
+    with OnRay(Engine(workers=2), ()):
+        for number in range(arguments.resamples):
+            seeds = f"seeds=[{3 * number}, {3 * number + 1}, {3 * number + 2}]"
+            result = compare_variants(load_variants(path, (f"draw={number}", seeds)), quiet=True)
+            garbage, halves, shuffled, leak = (
+                result["verdicts"]["garbage"],
+                *(result["controls"][n] for n in ("halves", "shuffled", "leak")),
+            )
+            alone = garbage["word"] if result["hold"] else _alone(garbage)
+            outcomes = (alone == "worse" and garbage["p"] < 0.05, halves["holds"], shuffled["holds"], leak["holds"])
+            counts = {name: count + outcome for (name, count), outcome in zip(counts.items(), outcomes, strict=True)}
+            figures = [f"{one['change']:+7.2%} p {one['p']:.4f} {word:<14}" for one, word in ((garbage, alone), (halves, halves["word"]))]
+            print(f"{number:>8}  {figures[0]} {figures[1]} {shuffled['change']:+8.1%}   {leak['found']} of {leak['leaked']}", flush=True)
+    for name, count in counts.items():
+        print(f"{name:<20} {count} of {arguments.resamples}")
+
+
+def _alone(found: dict[str, Any]) -> str:
+    """The word on a variant if no control had failed: what is missing of its own is nothing."""
+    own = [missing for missing in found["missing"] if not missing.startswith("the control")]
+    return "inconclusive" if own else "worse" if found["change"] > 0 else "better"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
