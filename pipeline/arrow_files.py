@@ -4,7 +4,8 @@ A sender writes one file with a batch for each partition; a partition writes one
 batch is one ranged read of the file, memory-mapped where the file is local. No file is rewritten, and S x P messages cost S + P files.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from configs.errors import CorpusError, RunError
 from pipeline import storage
+from stages.dedup.grouping import by_number
 
 
 def write_batches(uri: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], compression: str | None = None) -> None:
@@ -50,15 +52,25 @@ def read_batch(uri: str, index: int) -> pa.RecordBatch:
     return _open(uri).get_batch(index)
 
 
-def collect(uris: Iterable[str], index: int) -> pa.Table:
-    """The batches for addressee `index` from all senders, in the order of `uris`, as one table of contiguous columns."""
-    batches = [read_batch(uri, index) for uri in uris]
-    return pa.Table.from_batches([b for b in batches if b.num_rows] or batches[:1]).combine_chunks()
+def read_batches(uri: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of each batch of a file, one after the other, without those that are empty."""
+    reader = _open(uri, columns)
+    for index in range(reader.num_record_batches):
+        if (batch := reader.get_batch(index)).num_rows:
+            yield batch
+
+
+def united(batches: Sequence[pa.RecordBatch]) -> pa.Table:
+    """Batches of one schema as one table of contiguous columns. There is at least one."""
+    return pa.Table.from_batches([batch for batch in batches if batch.num_rows] or batches[:1]).combine_chunks()
 
 
 def scatter(rows: pa.RecordBatch, addressee: npt.NDArray[np.integer], num_addressees: int) -> list[pa.RecordBatch]:
-    """Cut rows into one batch for each addressee; the order of rows within a batch is kept."""
-    order = np.argsort(addressee, kind="stable")
-    ordered = rows.take(pa.array(order))
-    bounds = np.searchsorted(addressee[order], np.arange(num_addressees + 1))
-    return [ordered.slice(bounds[i], bounds[i + 1] - bounds[i]) for i in range(num_addressees)]
+    """Sort rows into one batch for each addressee; the order of rows within a batch is kept."""
+    order, bounds = by_number(addressee, num_addressees)
+    return cut(rows.take(pa.array(order)), bounds)
+
+
+def cut(rows: pa.RecordBatch, bounds: npt.NDArray[np.int64]) -> list[pa.RecordBatch]:
+    """Rows that stand in the order of addressees as one batch for each, `rows[bounds[i]:bounds[i + 1]]`."""
+    return [rows.slice(start, end - start) for start, end in pairwise(bounds.tolist())]

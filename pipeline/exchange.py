@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import arrow_files, storage
+from stages.dedup.grouping import by_number
 
 Int64s = npt.NDArray[np.int64]
 
@@ -37,19 +38,29 @@ class Exchange:
         for sender in range(self.senders):
             storage.remove(self.sent(sender))
 
+    def messages(self, partition: int) -> list[pa.RecordBatch]:
+        """What each sender sent to a partition, in the order of senders: views of the files, where these are local."""
+        return [arrow_files.read_batch(self.sent(sender), partition) for sender in range(self.senders)]
+
     def received(self, partition: int) -> pa.Table:
-        """What all senders sent to a partition."""
-        return arrow_files.collect([self.sent(i) for i in range(self.senders)], partition)
+        """What all senders sent to a partition, in their order, as one table of contiguous columns."""
+        return arrow_files.united(self.messages(partition))
+
+    def replies(self, shard: int) -> pa.Table:
+        """What all partitions answered to a shard, one partition after the other."""
+        return arrow_files.united([arrow_files.read_batch(self.answers(partition), shard) for partition in range(self.partitions)])
 
     def answered(self, shard: int) -> pa.Table:
         """What all partitions answered to a shard, in document order; `row` says which of its rows each is about."""
-        table = arrow_files.collect([self.answers(p) for p in range(self.partitions)], shard).sort_by("doc").combine_chunks()
-        return table.append_column("row", pa.array(table["doc"].to_numpy() & 0xFFFFFFFF))
+        table = self.replies(shard)
+        rows = table["doc"].to_numpy() & 0xFFFFFFFF
+        order, _ = by_number(rows, int(rows.max(initial=-1)) + 1)
+        return table.take(pa.array(order)).append_column("row", pa.array(rows[order]))
 
-    def all_answers(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """What each partition answered to all shards, one partition after the other."""
+    def all_answers(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """What each partition answered to each shard, one message after the other."""
         for partition in range(self.partitions):
-            yield arrow_files.read_table(self.answers(partition), columns).combine_chunks()
+            yield from arrow_files.read_batches(self.answers(partition), columns)
 
     def send(self, sender: int, rows: pa.RecordBatch, destination: npt.NDArray[np.integer[Any]]) -> None:
         """Write a sender's rows, cut by partition."""

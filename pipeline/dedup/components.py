@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import arrow_files
 from pipeline.dedup.pairs import SPREAD_FROM, Ways, edge_ways
@@ -55,21 +54,21 @@ def find_components(work: ComponentsWork) -> dict[str, Any]:
 
 
 def _edges(work: ComponentsWork) -> Iterator[tuple[Int64s, Int64s]]:
-    """Pairs of documents, one partition after the other."""
+    """Pairs of documents, one message after the other."""
     for groups in work.groups:
-        for table in groups.all_answers(("doc", "group")):
-            yield table["doc"].to_numpy(), table["group"].to_numpy()
+        for batch in groups.all_answers(("doc", "group")):
+            yield batch["doc"].to_numpy(), batch["group"].to_numpy()
     if work.pairs is None:
         return
     if work.ways is None:
-        for table in work.pairs.all_answers(("doc", "other", "owns")):
-            owned = table.filter(table["owns"]).combine_chunks()  # the other end was told the same pair
-            yield owned["doc"].to_numpy(), owned["other"].to_numpy()
+        for batch in work.pairs.all_answers(("doc", "other", "owns")):
+            owned = np.asarray(batch["owns"])  # the other end was told the same pair
+            yield batch["doc"].to_numpy()[owned], batch["other"].to_numpy()[owned]
         return
-    for table in work.pairs.all_answers(("doc", "other", "shared", "size", "other_size")):
-        _, ways = edge_ways(table, work.ways)
-        edges = table.filter(pc.not_equal(pa.array(ways), 0)).combine_chunks()
-        yield edges["doc"].to_numpy(), edges["other"].to_numpy()
+    for batch in work.pairs.all_answers(("doc", "other", "shared", "size", "other_size")):
+        _, ways = edge_ways(batch, work.ways)
+        counts = ways != 0
+        yield batch["doc"].to_numpy()[counts], batch["other"].to_numpy()[counts]
 
 
 def _answers(parent: Forest, sizes: Forest, bases: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:

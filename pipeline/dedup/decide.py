@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import judge
+from pipeline import arrow_files, judge
 from pipeline.dedup.pairs import Ways, edge_ways
 from pipeline.dedup.send import content_hashes, quality
 from pipeline.exchange import Exchange, Int64s, spread
 from pipeline.judge import Shard
-from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL, survivors
+from stages.dedup.survivors import CONTAINED, EXACT, NEAR, URL, Edges, survivors
 from stages.mixture.stage import HELD_OUT, Mixture
 from stages.stage import Stage
 
@@ -35,6 +35,7 @@ FACT_ROWS = pa.schema(
         "ways": pa.large_list(pa.int8()),
     }
 )
+EDGE_COLUMNS = ("others", "similarities", "ways")
 SURVIVOR_ANSWERS = pa.schema(
     {"doc": _I64, "duplicate_of": pa.string(), "similarity": pa.float64(), "kind": pa.int8(), "cluster_size": _I64, "held_out": pa.bool_()}
 )
@@ -133,10 +134,10 @@ class ResolveWork:
 
 def resolve(work: ResolveWork) -> dict[str, Any]:
     """Decide who survives in each cluster of this partition, and tell every document."""
-    rows = work.exchange.received(work.partition).sort_by("doc").combine_chunks()
-    docs = rows["doc"].to_numpy()
+    messages = work.exchange.messages(work.partition)
+    rows = arrow_files.united([message.drop_columns(list(EDGE_COLUMNS)) for message in messages])
+    docs = rows["doc"].to_numpy()  # in order, as shards and their rows are
     ids = rows["id"].combine_chunks()
-    others = rows["others"].combine_chunks()
     root, earlier = rows["root"].to_numpy(), np.asarray(rows["earlier"])
     held_out = np.isin(root, root[np.asarray(rows["drawn"])]) & ~earlier  # what is like a held-out document is no training text
     decided = survivors(
@@ -149,10 +150,7 @@ def resolve(work: ResolveWork) -> dict[str, Any]:
         num_chars=rows["num_chars"].to_numpy(),
         contents=rows["content"].to_numpy(),
         id_ranks=_ranks(ids),
-        edge_left=np.repeat(docs, np.diff(others.offsets.to_numpy())),
-        edge_right=others.flatten().to_numpy(),
-        edge_similarity=rows["similarities"].combine_chunks().flatten().to_numpy(),
-        edge_ways=rows["ways"].combine_chunks().flatten().to_numpy(),
+        edges=map(_edges_in, messages),
         near_similarity=work.ways.similarity,
     )
     partner = np.searchsorted(docs, np.maximum(decided.duplicate_of, 0))
@@ -175,6 +173,13 @@ def resolve(work: ResolveWork) -> dict[str, Any]:
         "url": int((decided.kind & URL != 0).sum()),
         "clusters": [[int(decided.cluster_size[i]), ids[int(i)].as_py()] for i in largest],
     }
+
+
+def _edges_in(message: pa.RecordBatch) -> Edges:
+    """The verified pairs that a shard told; views of the message but for one end of each."""
+    others, similarity, ways = (message[name] for name in EDGE_COLUMNS)
+    left = np.repeat(message["doc"].to_numpy(), np.diff(others.offsets.to_numpy()))
+    return Edges(left, others.flatten().to_numpy(), similarity.flatten().to_numpy(), ways.flatten().to_numpy())
 
 
 def _ranks(ids: pa.Array) -> Int64s:

@@ -11,7 +11,8 @@ from pipeline import arrow_files
 from pipeline.dedup.send import BAND_ROWS
 from pipeline.exchange import Exchange, Int64s, spread
 from pipeline.judge import Shard
-from stages.dedup.bands import candidate_pairs
+from stages.dedup.bands import candidate_pairs, comparable
+from stages.dedup.grouping import Messages, Pairs, both_ends, by_number, messages, places, unique_pairs
 from stages.dedup.survivors import LEFT_MAY_GO, RIGHT_MAY_GO
 from stages.dedup.verify import jaccard, num_shared
 from stages.text.buffers import text_buffer
@@ -46,30 +47,21 @@ class BandsWork:
 def reduce_bands(work: BandsWork) -> dict[str, Any]:
     """Tell both ends of each candidate pair of this partition's buckets; copies are represented by the first of them."""
     rows = work.exchange.received(work.partition)
-    rows = rows.take(pa.array(_met(rows["key"].to_numpy())))  # most documents meet nobody
     keys, docs, preferred, contents = (rows[name].to_numpy() for name in BAND_ROWS.names)
-    order = np.lexsort((docs, contents, keys))
-    keys, contents = keys[order], contents[order]
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (keys[1:] != keys[:-1]) | (contents[1:] != contents[:-1])
-    order = order[first]
-    owner, other = candidate_pairs(keys[first], docs[order], preferred[order], contents[first], work.bucket_limit)
+    kept = comparable(keys, contents, np.zeros(len(keys), np.int64))
+    owner, other = candidate_pairs(keys[kept], docs[kept], preferred[kept], contents[kept], work.bucket_limit)
     if work.num_own < work.num_shards:
         new = (owner >> 32 < work.num_own) | (other >> 32 < work.num_own)
         owner, other = owner[new], other[new]
-    owns = np.repeat([True, False], len(owner))
-    columns = {"other": np.concatenate((other, owner)), "owns": owns}
-    work.exchange.answer(work.partition, np.concatenate((owner, other)), columns, PAIR_ANSWERS, work.num_shards)
+    tell_pairs(work.exchange, work.partition, owner, other, work.num_shards)
     return {"pairs": len(owner)}
 
 
-def _met(keys: npt.NDArray[np.uint64]) -> Int64s:
-    """Rows whose key another row has too."""
-    order = np.argsort(keys)
-    ordered = keys[order]
-    same = np.zeros(len(keys) + 1, np.bool_)
-    same[1:-1] = ordered[1:] == ordered[:-1]
-    return np.sort(order[same[1:] | same[:-1]])
+def tell_pairs(exchange: Exchange, partition: int, owner: Int64s, other: Int64s, num_shards: int) -> None:
+    """Answer the candidate pairs of a partition to the shards of both ends."""
+    *columns, bounds = both_ends(owner, other, num_shards)
+    rows = pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=PAIR_ANSWERS)
+    arrow_files.write_batches(exchange.answers(partition), PAIR_ANSWERS, arrow_files.cut(rows, bounds))
 
 
 # Gather and verify ----------------------------------------------------------------------------------------------------------------
@@ -88,41 +80,42 @@ class GatherWork:
 
 def gather(work: GatherWork) -> dict[str, Any]:
     """Send the shingle set of each candidate to wherever a pair of it is verified, with the pairs that it owns there."""
-    row, other, owns = candidates_of(work.pairs.answered(work.shard.index))
-    asked = work.components.answered(work.shard.index)
-    at = np.searchsorted(asked["row"].to_numpy(), row)
-    docs = work.shard.documents()
-    owner = np.where(owns, docs[row], other)
-    block = np.where(asked["size"].to_numpy()[at] > SPREAD_FROM, owner, asked["root"].to_numpy()[at])
-    destination = spread(block, work.out.partitions).astype(np.int64)
-    message, number = np.unique(row * work.out.partitions + destination, return_inverse=True)  # one row of text to one partition
-    number = number[owns]
-    counts = np.bincount(number, minlength=len(message))
-    others = other[owns][np.argsort(number, kind="stable")]
+    shard, partitions = work.shard, work.out.partitions
+    pairs = candidates_of(work.pairs, shard.index)
+    asked = work.components.answered(shard.index)
+    root, size = np.zeros(shard.num_rows, np.int64), np.zeros(shard.num_rows, np.int64)
+    root[asked["row"].to_numpy()], size[asked["row"].to_numpy()] = asked["root"].to_numpy(), asked["size"].to_numpy()
+    docs = shard.documents()
+    owner = np.where(pairs.owns, docs[pairs.row], pairs.other)
+    block = np.where(size[pairs.row] > SPREAD_FROM, owner, root[pairs.row])
+    sent, others = told(pairs, spread(block, partitions).astype(np.int64), partitions)
 
-    sent, which = np.unique(message // work.out.partitions, return_inverse=True)
-    text = arrow_files.read_table(work.shard.uri, ["text"])["text"].combine_chunks()
-    offsets, shingles = shingle_sets(text_buffer(text.take(pa.array(sent))), work.shingle)
+    rows, which = np.unique(sent.row, return_inverse=True)
+    text = arrow_files.read_table(shard.uri, ["text"])["text"].combine_chunks()
+    offsets, shingles = shingle_sets(text_buffer(text.take(pa.array(rows))), work.shingle)
     values = {
-        "doc": docs[sent][which],
-        "others": pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), others),
+        "doc": docs[sent.row],
+        "others": others,
         "shingles": pa.LargeListArray.from_arrays(offsets, shingles).take(pa.array(which)),
     }
-    work.out.send(work.shard.index, pa.RecordBatch.from_pydict(values, schema=SHINGLE_ROWS), message % work.out.partitions)
-    return {"documents": len(sent), "messages": len(message)}
+    work.out.send(shard.index, pa.RecordBatch.from_pydict(values, schema=SHINGLE_ROWS), sent.destination)
+    return {"documents": len(rows), "messages": len(sent.row)}
 
 
-def candidates_of(answers: pa.Table) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
-    """(row, other, owns) of each candidate pair of a shard, once, although several bands found it; ordered by row and other.
+def candidates_of(pairs: Exchange, shard: int) -> Pairs:
+    """Each candidate pair of a shard once, although several bands found it.
 
     Where each end is a representative in one band and none in another, both own the pair, and it is verified twice.
     """
-    row, other, owns = answers["row"].to_numpy(), answers["other"].to_numpy(), np.asarray(answers["owns"])
-    order = np.lexsort((owns, other, row))
-    row, other, owns = row[order], other[order], owns[order]
-    first = np.ones(len(row), np.bool_)
-    first[1:] = (row[1:] != row[:-1]) | (other[1:] != other[:-1]) | (owns[1:] != owns[:-1])
-    return row[first], other[first], owns[first]
+    answers = pairs.replies(shard)
+    return unique_pairs(answers["doc"].to_numpy(), answers["other"].to_numpy(), np.asarray(answers["owns"]))
+
+
+def told(pairs: Pairs, destination: Int64s, partitions: int) -> tuple[Messages, pa.LargeListArray]:
+    """The messages that tell pairs to their destinations, and of each message the other ends of the pairs that its row owns."""
+    sent = messages(pairs.row, destination, partitions)
+    order, bounds = by_number(sent.of_pair[pairs.owns], len(sent.row))
+    return sent, pa.LargeListArray.from_arrays(bounds, pairs.other[pairs.owns][order])
 
 
 @dataclass(frozen=True)
@@ -136,13 +129,12 @@ class VerifyWork:
 
 def verify(work: VerifyWork) -> dict[str, Any]:
     """The exact overlap of each candidate pair of this partition, answered to the owner's shard."""
-    rows = work.exchange.received(work.partition).sort_by("doc").combine_chunks()
-    docs = rows["doc"].to_numpy()
+    rows = work.exchange.received(work.partition)
+    docs = rows["doc"].to_numpy()  # in order, as shards and their rows are
     others = rows["others"].combine_chunks()
     left = np.repeat(np.arange(len(docs)), np.diff(others.offsets.to_numpy()))
     other = others.flatten().to_numpy()
-    right = np.searchsorted(docs, other)
-    assert (docs[np.minimum(right, len(docs) - 1)] == other).all(), "the other end of a pair was sent elsewhere"
+    right = places(docs, other).astype(np.int64)
     shingles = rows["shingles"].combine_chunks()
     offsets = shingles.offsets.to_numpy()
     sizes = np.diff(offsets)
@@ -162,7 +154,7 @@ class Ways(NamedTuple):
     containment: float | None
 
 
-def edge_ways(overlaps: pa.Table, ways: Ways) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
+def edge_ways(overlaps: pa.Table | pa.RecordBatch, ways: Ways) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
     """Jaccard similarity of each verified pair, and which of its ends may go: bits of `stages.dedup.survivors`, 0 for none."""
     shared, size, other_size = (overlaps[name].to_numpy() for name in ("shared", "size", "other_size"))
     similarity = jaccard(shared, size, other_size)

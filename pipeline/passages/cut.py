@@ -107,7 +107,7 @@ def _near(work: CutWork) -> pa.Table:
 
 def _edges(work: CutWork) -> pa.Table:
     """Pieces at edges that are boilerplate, but for sentences of a passage that this document may keep for others."""
-    boilerplate = pa.concat_arrays([table["hash"].combine_chunks() for table in work.edges.all_answers(("hash",))])
+    boilerplate = pa.concat_arrays([pa.array([], _U64), *(batch["hash"] for batch in work.edges.all_answers(("hash",)))])
     pieces = work.local.read("edges")
     pieces = pieces.filter(pc.is_in(pieces["hash"], value_set=boilerplate)).combine_chunks()
     row, start, end = (pieces[name].to_numpy() for name in ("row", "start", "end"))

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import arrow_files
-from pipeline.dedup.pairs import PAIR_ANSWERS, candidates_of
+from pipeline.dedup.pairs import candidates_of, tell_pairs, told
 from pipeline.exchange import Exchange, spread
 from pipeline.judge import Shard
 from pipeline.passages.send import BAND_ROWS, Local, stretches
-from stages.dedup.bands import candidate_pairs
+from stages.dedup.bands import candidate_pairs, comparable
 from stages.dedup.edit_similarity import edit_similarity
+from stages.dedup.grouping import places
 from stages.dedup.near_passages import best_of
 from stages.dedup.passages import OWN_STEPS, Order
 from stages.schema import doc_reference
@@ -56,31 +56,14 @@ def find_candidates(work: BandsWork) -> dict[str, Any]:
     """
     rows = work.exchange.received(work.partition)
     keys, units, preferences, contents, sizes = (rows[name].to_numpy() for name in BAND_ROWS.names)
-    several = _several(keys)
-    keys, units, preferences, contents, sizes = (field[several] for field in (keys, units, preferences, contents, sizes))
-    order = np.lexsort((units, ~preferences, contents, keys))
-    keys, contents = keys[order], contents[order]
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (keys[1:] != keys[:-1]) | (contents[1:] != contents[:-1])
-    order = order[first]
-    owner, other = candidate_pairs(keys[first], units[order], preferences[order], contents[first], work.bucket_limit)
+    kept = comparable(keys, contents, preferences)
+    keys, units, preferences, contents, sizes = (field[kept] for field in (keys, units, preferences, contents, sizes))
+    owner, other = candidate_pairs(keys, units, preferences, contents, work.bucket_limit)
     by_unit = np.argsort(units)
     size, other_size = (sizes[by_unit[np.searchsorted(units[by_unit], ends)]] for ends in (owner, other))
     close = np.minimum(size, other_size) >= (2 * work.similarity - 1) * np.maximum(size, other_size)
-    owner, other = owner[close], other[close]
-    columns = {"other": np.concatenate((other, owner)), "owns": np.repeat([True, False], len(owner))}
-    work.exchange.answer(work.partition, np.concatenate((owner, other)), columns, PAIR_ANSWERS, work.num_shards)
-    return {"pairs": len(owner)}
-
-
-def _several(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Which values occur more than once: few do, and only they are put in full order."""
-    order = np.argsort(keys)
-    same = np.zeros(len(keys) + 1, np.bool_)
-    same[1:-1] = keys[order[1:]] == keys[order[:-1]]
-    mask = np.zeros(len(keys), np.bool_)
-    mask[order] = same[1:] | same[:-1]
-    return mask
+    tell_pairs(work.exchange, work.partition, owner[close], other[close], work.num_shards)
+    return {"pairs": int(close.sum())}
 
 
 @dataclass(frozen=True)
@@ -95,15 +78,12 @@ class TextsWork:
 
 def send_texts(work: TextsWork) -> dict[str, Any]:
     """Send each unit to wherever a pair of it is compared: where the owner of the pair is."""
-    unit, other, owns = candidates_of(work.pairs.answered(work.shard.index))
-    references = doc_reference(work.shard.index, 0) + unit
-    destination = spread(np.where(owns, references, other), work.out.partitions).astype(np.int64)
-    message, number = np.unique(unit * work.out.partitions + destination, return_inverse=True)
-    number = number[owns]
-    counts = np.bincount(number, minlength=len(message))
-    others = other[owns][np.argsort(number, kind="stable")]
+    pairs = candidates_of(work.pairs, work.shard.index)
+    references = doc_reference(work.shard.index, 0) + pairs.row
+    destination = spread(np.where(pairs.owns, references, pairs.other), work.out.partitions).astype(np.int64)
+    messages, others = told(pairs, destination, work.out.partitions)
 
-    sent, which = np.unique(message // work.out.partitions, return_inverse=True)
+    sent, which = np.unique(messages.row, return_inverse=True)
     rows, start, end = (column.to_numpy() for column in work.local.read("units").take(pa.array(sent)).columns)
     column = arrow_files.read_table(work.shard.uri, ["text"])["text"].combine_chunks()
     text = text_buffer(column)
@@ -111,11 +91,11 @@ def send_texts(work: TextsWork) -> dict[str, Any]:
     found = stretches(text, start + base, end + base)
     binary = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(found), [None, pa.py_buffer(found.offsets), pa.py_buffer(found.data)])
     values = {
-        "unit": doc_reference(work.shard.index, 0) + sent[which],
-        "others": pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), others),
+        "unit": doc_reference(work.shard.index, 0) + messages.row,
+        "others": others,
         "text": binary.take(pa.array(which)),
     }
-    work.out.send(work.shard.index, pa.RecordBatch.from_pydict(values, schema=TEXT_ROWS), message % work.out.partitions)
+    work.out.send(work.shard.index, pa.RecordBatch.from_pydict(values, schema=TEXT_ROWS), messages.destination)
     return {"texts": len(sent)}
 
 
@@ -131,13 +111,12 @@ class CompareWork:
 
 def compare(work: CompareWork) -> dict[str, Any]:
     """Answer the pairs whose edit similarity is high enough to the owner's shard."""
-    rows = work.exchange.received(work.partition).sort_by("unit").combine_chunks()
-    units = rows["unit"].to_numpy()
+    rows = work.exchange.received(work.partition)
+    units = rows["unit"].to_numpy()  # in order, as shards and their units are
     others = rows["others"].combine_chunks()
     left = np.repeat(np.arange(len(units)), np.diff(others.offsets.to_numpy()))
     other = others.flatten().to_numpy()
-    right = np.searchsorted(units, other)
-    assert (units[np.minimum(right, len(units) - 1)] == other).all(), "the other end of a pair was sent elsewhere"
+    right = places(units, other).astype(np.int64)
     text = text_buffer(rows["text"].combine_chunks())
     similarity = edit_similarity(text, left, right, work.similarity)
     similar = similarity >= work.similarity

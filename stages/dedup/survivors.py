@@ -17,17 +17,31 @@ An edge may lead one way only: a document that is contained in a longer one may 
 Where URLs count, documents of one URL are decided first: the preferred clean one stands for it, and the others survive nowhere.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from stages.dedup.grouping import places
+from stages.text.buffers import read_only
+from stages.text.kernel import kernel
 
 EXACT, NEAR, CONTAINED, URL = 1, 2, 4, 8
 """Bits of `Decision.kind`."""
 
 LEFT_MAY_GO, RIGHT_MAY_GO = 1, 2
 """Bits of the ways of an edge: which end may be removed for the other."""
+
+
+class Edges(NamedTuple):
+    """Verified pairs of groups, each named by its smallest document: parts of all edges of some components, (n,) each."""
+
+    left: npt.NDArray[np.int64]
+    right: npt.NDArray[np.int64]
+    similarity: npt.NDArray[np.float64]
+    ways: npt.NDArray[np.int8]
+    """Which end may go for the other."""
 
 
 class Decision(NamedTuple):
@@ -52,10 +66,7 @@ def survivors(
     num_chars: npt.NDArray[np.int64],
     contents: npt.NDArray[np.uint64],
     id_ranks: npt.NDArray[np.int64],
-    edge_left: npt.NDArray[np.int64],
-    edge_right: npt.NDArray[np.int64],
-    edge_similarity: npt.NDArray[np.float64],
-    edge_ways: npt.NDArray[np.int8] | None = None,
+    edges: Iterable[Edges],
     near_similarity: float = 0.0,
     urls: npt.NDArray[np.int64] | None = None,
     earlier: npt.NDArray[np.bool_] | None = None,
@@ -64,10 +75,11 @@ def survivors(
 
     `docs` are unique references and `groups` the smallest reference among the documents of the same content. A score of NaN comes
     after all others. `contents` are hashes, equal within a group; `id_ranks` are positions among the sorted ids. Edges lead from group
-    to group, each pair at least once in either direction, and every group has documents here. Without `edge_ways` every edge leads both
-    ways; those of a similarity below `near_similarity` are there for containment. `urls` names the smallest reference among the
-    documents of the same URL. `earlier` are documents that an earlier run kept: preferred to all others, and no edge leads from one of
-    them to another.
+    to group, each pair at least once in either direction, and every group has documents here; those of a similarity below
+    `near_similarity` are there for containment. `urls` names the smallest reference among the documents of the same URL. `earlier` are
+    documents that an earlier run kept: preferred to all others, and no edge leads from one of them to another.
+
+    Own memory is 12 bytes an edge beside what `edges` yields, of which similarities and ways are read again.
     """
     earlier = np.zeros(len(docs), np.bool_) if earlier is None else earlier
     preference = (docs, id_ranks, contents, -num_chars, np.where(np.isnan(scores), np.inf, -scores), ~earlier)
@@ -75,8 +87,7 @@ def survivors(
         chosen = _first_of_each(urls, np.lexsort((*preference, ~clean)))
         decision = survivors(
             docs=docs, groups=groups, clean=clean & (earlier | (chosen == np.arange(len(docs)))), scores=scores,
-            num_chars=num_chars, contents=contents, id_ranks=id_ranks, edge_left=edge_left, edge_right=edge_right,
-            edge_similarity=edge_similarity, edge_ways=edge_ways, near_similarity=near_similarity, earlier=earlier,
+            num_chars=num_chars, contents=contents, id_ranks=id_ranks, edges=edges, near_similarity=near_similarity, earlier=earlier,
         )  # fmt: skip
         return _with_urls(decision, docs, clean, chosen)
     order = np.lexsort((*preference, ~clean))
@@ -86,12 +97,9 @@ def survivors(
     node = np.empty(len(docs), np.int64)  # of each document
     node[order] = number[name]
 
-    left, right = np.searchsorted(names, edge_left), np.searchsorted(names, edge_right)
-    assert np.isin(np.concatenate((edge_left, edge_right)), names).all(), "an edge leads to a group without documents"
-    ways = np.full(len(left), LEFT_MAY_GO | RIGHT_MAY_GO, np.int8) if edge_ways is None else edge_ways
-    bounds, neighbour, similarity = _neighbours(number[left], number[right], edge_similarity, ways, len(best))
-    survives = _independent(clean[best], bounds, neighbour)
-    kept, closeness = _nearest(survives, bounds, neighbour, similarity)
+    numbered = [_numbered(part, names, number) for part in edges]
+    survives = _independent(clean[best], numbered)
+    kept, closeness = _nearest(survives, numbered)
 
     keeper = kept[node]
     matched = keeper >= 0
@@ -108,20 +116,41 @@ def survivors(
     )
 
 
-def _neighbours(
-    left: npt.NDArray[np.int64],
-    right: npt.NDArray[np.int64],
-    similarity: npt.NDArray[np.float64],
-    ways: npt.NDArray[np.int8],
-    num_nodes: int,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Whom each node may be removed for: node i has `neighbour[bounds[i]:bounds[i + 1]]`, ascending, and their similarities."""
-    forward, backward = ways & LEFT_MAY_GO != 0, ways & RIGHT_MAY_GO != 0
-    source = np.concatenate((left[forward], right[backward]))
-    target = np.concatenate((right[forward], left[backward]))
-    by_source = np.lexsort((target, source))
-    bounds = np.searchsorted(source[by_source], np.arange(num_nodes + 1))
-    return bounds, target[by_source], np.concatenate((similarity[forward], similarity[backward]))[by_source]
+class _Edges(NamedTuple):
+    """As `Edges`, between nodes."""
+
+    left: npt.NDArray[np.uint32]
+    right: npt.NDArray[np.uint32]
+    similarity: npt.NDArray[np.float64]
+    ways: npt.NDArray[np.int8]
+
+
+def _numbered(edges: Edges, names: npt.NDArray[np.int64], number: npt.NDArray[np.int64]) -> _Edges:
+    left, right = (number[places(names, groups)].astype(np.uint32) for groups in (edges.left, edges.right))
+    return _Edges(read_only(left), read_only(right), read_only(edges.similarity), read_only(edges.ways))
+
+
+def _independent(clean: npt.NDArray[np.bool_], edges: list[_Edges]) -> npt.NDArray[np.bool_]:
+    """Which nodes survive. Nodes are in order of preference, so of each edge only the worse end may go for the better."""
+    bounds = np.zeros(len(clean) + 1, np.int64)
+    for part in edges:
+        _count_better(part.left, part.right, part.ways, bounds)
+    np.cumsum(bounds, out=bounds)
+    better, begin = np.empty(bounds[-1], np.uint32), bounds[:-1].copy()
+    for part in edges:
+        _place_better(part.left, part.right, part.ways, begin, better)
+    survives = clean.copy()
+    _survive(bounds, better, survives)
+    return survives
+
+
+def _nearest(survives: npt.NDArray[np.bool_], edges: list[_Edges]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The survivor that each node belongs to, -1 if none, and how similar it is: itself, else the most similar, else preferred."""
+    kept = np.where(survives, np.arange(len(survives)), -1)
+    highest = np.where(survives, 1.0, -1.0)
+    for part in edges:
+        _take_nearer(part.left, part.right, part.similarity, part.ways, survives, kept, highest)
+    return kept, highest
 
 
 def _first_of_each(groups: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -148,30 +177,42 @@ def _with_urls(decision: Decision, docs: npt.NDArray[np.int64], clean: npt.NDArr
     )
 
 
-@njit(cache=True, nogil=True)
-def _independent(clean, bounds, neighbour):  # type: ignore[no-untyped-def]
-    survives = np.zeros(len(clean), np.bool_)
-    for node in range(len(clean)):
-        survives[node] = clean[node]
-        for edge in range(bounds[node], bounds[node + 1]):
-            if survives[neighbour[edge]] and neighbour[edge] != node:
-                survives[node] = False
-    return survives
+@kernel
+def _goes(left, right, ways):  # type: ignore[no-untyped-def]
+    """Whether an edge lets its worse end go for its better one."""
+    return left != right and ways & (LEFT_MAY_GO if left > right else RIGHT_MAY_GO) != 0
 
 
-@njit(cache=True, nogil=True)
-def _nearest(survives, bounds, neighbour, similarity):  # type: ignore[no-untyped-def]
-    """The survivor that each node belongs to, -1 if none, and how similar it is: itself, else the most similar, else preferred."""
-    kept = np.full(len(survives), -1, np.int64)
-    highest = np.full(len(survives), -1.0)
+@kernel
+def _count_better(left, right, ways, bounds):  # type: ignore[no-untyped-def]
+    for edge in range(len(left)):
+        bounds[max(left[edge], right[edge]) + 1] += _goes(left[edge], right[edge], ways[edge])
+
+
+@kernel
+def _place_better(left, right, ways, begin, better):  # type: ignore[no-untyped-def]
+    """Gather the better nodes that each node may go for."""
+    for edge in range(len(left)):
+        if _goes(left[edge], right[edge], ways[edge]):
+            worse = max(left[edge], right[edge])
+            better[begin[worse]] = min(left[edge], right[edge])
+            begin[worse] += 1
+
+
+@kernel
+def _survive(bounds, better, survives):  # type: ignore[no-untyped-def]
     for node in range(len(survives)):
-        if survives[node]:
-            kept[node] = node
-            highest[node] = 1.0
-            continue
         for edge in range(bounds[node], bounds[node + 1]):
-            other = neighbour[edge]
-            if survives[other] and similarity[edge] > highest[node]:  # neighbours are in order of preference
-                kept[node] = other
-                highest[node] = similarity[edge]
-    return kept, highest
+            if survives[better[edge]]:
+                survives[node] = False
+
+
+@kernel
+def _take_nearer(left, right, similarity, ways, survives, kept, highest):  # type: ignore[no-untyped-def]
+    for edge in range(len(left)):
+        for node, other, way in ((left[edge], right[edge], LEFT_MAY_GO), (right[edge], left[edge], RIGHT_MAY_GO)):
+            if ways[edge] & way and survives[other] and not survives[node]:
+                nearer = similarity[edge] > highest[node]
+                if nearer or (similarity[edge] == highest[node] and other < kept[node]):
+                    kept[node] = other
+                    highest[node] = similarity[edge]

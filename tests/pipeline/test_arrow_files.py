@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.arrow_files import collect, column_names, read_batch, read_table, scatter, write_batches
+from pipeline.arrow_files import column_names, cut, read_batch, read_batches, read_table, scatter, united, write_batches
 
 SCHEMA = pa.schema({"a": pa.int64(), "b": pa.string()})
 
@@ -24,11 +24,24 @@ def test_an_addressee_collects_its_batches_from_all_senders(tmp_path: Path) -> N
     for sender, numbers in enumerate([[1, 2, 3], [], [4]]):
         addressees = np.array(numbers, np.int64) % 2
         write_batches(str(tmp_path / f"{sender}.arrow"), SCHEMA, scatter(rows(numbers), addressees, 2))
-    uris = [str(tmp_path / f"{sender}.arrow") for sender in range(3)]
-    assert collect(uris, 1)["a"].to_pylist() == [1, 3]
-    assert collect(uris, 0)["b"].to_pylist() == ["2", "4"]
-    assert collect(uris[1:2], 0).num_rows == 0
-    assert collect(uris[1:2], 0).schema == SCHEMA
+    messages = [[read_batch(str(tmp_path / f"{sender}.arrow"), addressee) for sender in range(3)] for addressee in (0, 1)]
+    assert united(messages[1])["a"].to_pylist() == [1, 3]
+    assert united(messages[0])["b"].to_pylist() == ["2", "4"]
+    assert united(messages[0][1:2]).num_rows == 0
+    assert united(messages[0][1:2]).schema == SCHEMA
+
+
+def test_rows_in_order_are_cut_without_a_copy() -> None:
+    whole = rows([5, 6, 7])
+    parts = cut(whole, np.array([0, 1, 1, 3]))
+    assert [part.column("a").to_pylist() for part in parts] == [[5], [], [6, 7]]
+    assert parts[2].column("a").buffers()[1].address == whole.column("a").buffers()[1].address
+
+
+def test_batches_are_read_one_by_one_without_empty_ones(tmp_path: Path) -> None:
+    uri = str(tmp_path / "x.arrow")
+    write_batches(uri, SCHEMA, [rows([1, 2]), rows([]), rows([3])])
+    assert [batch.to_pydict() for batch in read_batches(uri, ["b"])] == [{"b": ["1", "2"]}, {"b": ["3"]}]
 
 
 def test_columns_can_be_read_alone_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dedup.survivors import CONTAINED, LEFT_MAY_GO, NEAR, RIGHT_MAY_GO, survivors
+from stages.dedup.survivors import CONTAINED, LEFT_MAY_GO, NEAR, RIGHT_MAY_GO, Edges, survivors
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ Edge = tuple[int, int, float]
 Fate = tuple[int, float, int, int]  # duplicate_of, similarity, kind, cluster_size
 
 
+def in_arrays(edges: list[tuple[int, int, float, int]]) -> Edges:
+    columns = zip(*edges, strict=True) if edges else [()] * 4
+    return Edges(*(np.array(values, dtype) for values, dtype in zip(columns, (np.int64, np.int64, np.float64, np.int8), strict=True)))
+
+
 def decide(documents: list[Document], edges: list[Edge]) -> dict[int, Fate]:
     decision = survivors(
         docs=np.array([d.doc for d in documents], np.int64),
@@ -41,9 +46,7 @@ def decide(documents: list[Document], edges: list[Edge]) -> dict[int, Fate]:
         num_chars=np.array([d.num_chars for d in documents], np.int64),
         contents=np.array([d.content for d in documents], np.uint64),
         id_ranks=np.array([d.id_rank for d in documents], np.int64),
-        edge_left=np.array([left for left, _, _ in edges], np.int64),
-        edge_right=np.array([right for _, right, _ in edges], np.int64),
-        edge_similarity=np.array([similarity for _, _, similarity in edges], np.float64),
+        edges=[in_arrays([(*edge, LEFT_MAY_GO | RIGHT_MAY_GO) for edge in part]) for part in (edges[:2], edges[2:])],
     )
     fates = zip(*(column.tolist() for column in decision), strict=True)
     return dict(zip((d.doc for d in documents), fates, strict=True))
@@ -200,10 +203,7 @@ def decide_with(documents: list[Document], edges: list[tuple[int, int, float, in
         num_chars=np.array([d.num_chars for d in documents], np.int64),
         contents=np.array([d.content for d in documents], np.uint64),
         id_ranks=np.array([d.id_rank for d in documents], np.int64),
-        edge_left=np.array([edge[0] for edge in edges], np.int64),
-        edge_right=np.array([edge[1] for edge in edges], np.int64),
-        edge_similarity=np.array([edge[2] for edge in edges], np.float64),
-        edge_ways=np.array([edge[3] for edge in edges], np.int8),
+        edges=[in_arrays(edges)],
         near_similarity=0.8,
         urls=np.array(more["urls"], np.int64) if "urls" in more else None,
         earlier=np.array(more["earlier"], np.bool_) if "earlier" in more else None,
