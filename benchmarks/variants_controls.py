@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "held_out": {"share": 0.06, "domains": ["encyclopedia", "law", "medicine", "techdocs", "novels", "classics"],
                  "curated": ["encyclopedia", "law", "medicine", "techdocs"], "min_bytes": 4000, "max_bytes": 12000},
     "training": {
-        "tokenizer": "bytes", "device": "cpu", "length": 256, "batch": 8, "learning_rates": [0.004, 0.008], "step": {"precision": "fp32"},
+        "tokenizer": "bytes", "length": 256, "batch": 8, "learning_rates": [0.004, 0.008], "step": {"precision": "fp32"},
         "model": {"preset": "nano", "hidden_size": 48, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
         "schedule": {"warmup_steps": 5},
     },

@@ -182,7 +182,8 @@ class _Comparison:
         """Train on each pack at each learning rate; the measurements by name."""
         config = self.config
         settings, documents = config.training, storage.join(held, "documents.parquet")
-        code = (_sources("model"), _sources("pipeline/variants", ("training",)), torch.__version__, np.__version__, _device())
+        machine = torch.cuda.get_device_name() if settings.gpus and torch.cuda.is_available() else "cpu"
+        code = (_sources("model"), _sources("pipeline/variants", ("training",)), torch.__version__, np.__version__, machine)
         works: dict[str, TrainWork] = {}
         keys: dict[str, list[list[str]]] = {}
         for name, corpus in corpora(config).items():
@@ -216,8 +217,3 @@ def _sources(folder: str, modules: tuple[str, ...] = ()) -> str:
     """Stands for the program text of a folder, or of some modules in it."""
     files = sorted((Path(__file__).parent.parent.parent / folder).rglob("*.py"))
     return identity([hashlib.sha256(file.read_bytes()).hexdigest() for file in files if not modules or file.stem in modules])
-
-
-def _device() -> str:
-    """Figures of another device may differ in rounding, so are trained anew."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"

@@ -41,8 +41,9 @@ class HeldOutSettings:
     """Only these domains are measured; all if none are given."""
     languages: tuple[str, ...] = ("zh", "en")
     """Only text of these is measured; primary subtags, so zh covers zh-hans and zh-hant."""
-    curated: tuple[str, ...] = ()
-    """Domains that are known to be good text. Half of what is drawn of them is a set of its own, beside the raw one of all domains."""
+    curated: tuple[str, ...]
+    """Domains that are known to be good text. Half of what is drawn of them is a set of its own, beside the raw one of all domains; a
+    verdict needs both."""
     min_bytes: Bytes = 1_000_000
     """A domain's text in one language, of each set, must have so much to be measured; a domain without any is an error."""
     max_bytes: Bytes = 4_000_000
@@ -51,6 +52,14 @@ class HeldOutSettings:
     """Tokens of an n-gram: a word, or a Chinese character."""
     max_ngram_share: Share = 0.2
     """A document is not trained on if so many of its n-grams are in held-out text, or so many of a held-out document's are in it."""
+
+    def __post_init__(self) -> None:
+        if not self.curated:
+            raise SettingError(
+                "curated", "got none; a verdict needs text that is known to be good beside the raw: name at least one domain"
+            )
+        if self.domains and (others := sorted(set(self.curated) - set(self.domains))):
+            raise SettingError("curated", f"'{others[0]}' is none of held_out.domains, {', '.join(self.domains)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +79,6 @@ class TrainingSettings:
     step: StepSettings = field(default_factory=StepSettings)
     """Its learning rate is not read: `learning_rates` stands for it."""
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
     gpus: Annotated[float, Between(0, 1)] = 0.0
     """Of a GPU for one training: .5 lets two share one; 0 trains on CPUs, one core each."""
 
@@ -110,7 +118,7 @@ class VariantsConfig:
     tier: Literal["smoke", "decision", "confirm"] = "smoke"
     """What the verdicts are good for: `smoke` shows that the plumbing works; `decision` needs at least 15 M parameters and 20 tokens for
     each, and a megabyte of each held-out domain; `confirm` 150 M parameters."""
-    held_out: HeldOutSettings = HeldOutSettings()
+    held_out: HeldOutSettings
     training: TrainingSettings
     seeds: tuple[Count, ...] = (1, 2, 3)
     """At least three. Each is a replicate: initialisation, order, and documents of its own, paired between variants."""

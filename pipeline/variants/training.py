@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from configs.errors import InputError, RunError
 from model.baichuan import Baichuan
@@ -108,7 +107,7 @@ def train_one(work: TrainWork) -> dict[str, Any]:
             step=replace(settings.step, optimizer=optimizer),
             schedule=settings.schedule,
             checkpoints=CheckpointSettings(keep=1),
-            device=settings.device,
+            device="cuda" if settings.gpus else "cpu",
             threads=0 if settings.gpus else 1,
         ),
         quiet=True,
@@ -128,7 +127,7 @@ def measure(work: TrainWork) -> Floats:
     held = read_parquet(work.documents)
     held = held.filter(held["measured"])
     model = Baichuan.from_pretrained(f"{work.folder}/model")
-    if work.settings.device == "cuda" or (work.settings.device == "auto" and torch.cuda.is_available()):
+    if work.settings.gpus:
         model.to("cuda")
     model.eval()
     texts = zip(held["id"].to_pylist(), held["cell"].to_pylist(), held["text"].to_pylist(), strict=True)

@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
     "training": {
         "tokenizer": "bytes",
         "model": {"preset": "nano", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2},
-        "tokens": 8000, "length": 128, "batch": 8, "learning_rates": [0.01, 0.02], "step": {"precision": "fp32"}, "device": "cpu",
+        "tokens": 8000, "length": 128, "batch": 8, "learning_rates": [0.01, 0.02], "step": {"precision": "fp32"},
     },
 }  # fmt: skip
 

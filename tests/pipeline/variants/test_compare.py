@@ -126,8 +126,10 @@ def test_a_second_call_trains_nothing_and_gives_the_same(finished: Finished) -> 
         ({"reference": "none"}, r"reference: no variant 'none'"),
         ({"tier": "decision"}, r"tier: decision needs at least 15,000,000 parameters, and the model has"),
         ({"held_out": SETTINGS["held_out"] | {"domains": ["law"]}}, r"one domain only, 'law'"),
+        ({"held_out": SETTINGS["held_out"] | {"curated": []}}, r"held_out.curated: got none; a verdict needs"),
+        ({"held_out": SETTINGS["held_out"] | {"curated": ["web"]}}, r"held_out.curated: 'web' is none of held_out.domains, law, news"),
         ({"held_out": SETTINGS["held_out"] | {"min_bytes": 100_000}}, r"the raw set has too little of domain 'law': .* wanted 100,000"),
-        ({"held_out": SETTINGS["held_out"] | {"curated": ["sport"]}}, r"no document has the domain 'sport'; there are law, news, noise"),
+        ({"held_out": SETTINGS["held_out"] | {"domains": ["law", "sport"]}}, r"no document has the domain 'sport'; there are law, news"),
         ({"score_buckets": {"signal": "quality", "of": "raw"}}, r"no signal 'quality' in the ledger"),
     ],
 )  # fmt: skip
