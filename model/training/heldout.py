@@ -30,7 +30,8 @@ class Heldout:
 
     def __post_init__(self) -> None:
         if not self.num_samples:
-            raise InputError(f"heldout: {self.source.num_tokens:,} tokens are less than one sequence of {self.length}; hold more out")
+            used = f", of which {self.max_tokens:,} are measured," if self.max_tokens < self.source.num_tokens else ""
+            raise InputError(f"heldout: {self.source.num_tokens:,} tokens{used} are less than one sequence of {self.length}; hold more out")
 
     @property
     def num_samples(self) -> int:

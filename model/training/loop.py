@@ -69,7 +69,6 @@ def train(
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    torch.set_flush_denormal(True)  # near zero a CPU computes a hundred times slower
     world = join(config.device)
     plan = make_plan(config, source, heldout, world)
     folder = Path(config.output)
@@ -77,9 +76,13 @@ def train(
     if finished is not None:
         return TrainResult(**finished)
     run = _Run(config, plan, world, folder, quiet)
-    with run.records, _memory(config):
-        run.steps()
-        return run.finish()
+    torch.set_flush_denormal(True)  # near zero a CPU computes a hundred times slower
+    try:
+        with run.records, _memory(config):
+            run.steps()
+            return run.finish()
+    finally:
+        torch.set_flush_denormal(False)  # the caller may need numbers that small
 
 
 class _Run:
@@ -177,7 +180,7 @@ class _Run:
         if policy == "stop":
             raise stop(step, what, documents, "the policy is to stop")
         if self.watch.in_a_row >= self.config.faults.most_in_a_row:
-            raise stop(step, what, documents, f"the {self.watch.in_a_row}th fault in a row")
+            raise stop(step, what, documents, f"{self.watch.in_a_row} faults in a row")
 
     def _rewind(self) -> bool:
         """Back to the weights of the last checkpoint; whether there is one."""

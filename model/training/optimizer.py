@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
 from model.baichuan import Baichuan
+from model.training.adamw_split import STATE, AdamWSplit
 from model.training.distributed import local
 from model.training.settings import OptimizerSettings
 
@@ -22,11 +23,18 @@ def make_optimizer(model: Baichuan, settings: OptimizerSettings, compiled: bool)
     """The optimizer, with its state laid out, so that it can be saved and restored before the first step."""
     groups = model.parameter_groups(settings.weight_decay)
     shared: dict[str, Any] = {"lr": settings.learning_rate, "betas": (settings.beta1, settings.beta2), "eps": settings.eps}
-    optimizer = AdamW(groups, **shared, fused=True) if settings.kind == "adamw" else AdamWBf16(groups, **shared, compiled=compiled)
+    optimizer: Optimizer
+    kept: dict[str, torch.dtype | None] = dict.fromkeys(MOMENTS)
+    if settings.kind == "adamw":
+        optimizer = AdamW(groups, **shared, fused=True)
+    elif settings.kind == "adamw_split":
+        optimizer, kept = AdamWSplit(groups, **shared, compiled=compiled), {**STATE}
+    else:
+        optimizer = AdamWBf16(groups, **shared, compiled=compiled)
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             step = torch.zeros((), dtype=torch.float32, device=parameter.device)
-            optimizer.state[parameter] = {"step": step} | {name: torch.zeros_like(parameter) for name in MOMENTS}
+            optimizer.state[parameter] = {"step": step} | {name: torch.zeros_like(parameter, dtype=dtype) for name, dtype in kept.items()}
     return optimizer
 
 

@@ -40,6 +40,7 @@ class Progress:
         self._peak = peak * world.size if peak else None
         self._num_steps, self._stream = num_steps, None if quiet or not world.is_first else sys.stderr
         self._smooth_seconds = self._said = 0.0
+        self._num_seen = 0
 
     def mfu(self, tokens_per_second: float) -> float | None:
         """Share of the peak, by 6N + 12·L·d·T operations a token."""
@@ -47,7 +48,9 @@ class Progress:
 
     def step(self, step: int, loss: float, tokens_per_second: float, seconds: float) -> None:
         """Say where the training is, if it is time to."""
-        self._smooth_seconds = seconds if not self._smooth_seconds else 0.9 * self._smooth_seconds + 0.1 * seconds
+        # The first step compiles, and says nothing about those to come
+        self._smooth_seconds = 0.9 * self._smooth_seconds + 0.1 * seconds if self._num_seen > 1 else seconds
+        self._num_seen += 1
         if self._stream is None:
             return
         live = self._stream.isatty()

@@ -52,8 +52,9 @@ class ModelSettings:
 class OptimizerSettings:
     """AdamW."""
 
-    kind: Literal["adamw", "adamw_bf16"] = "adamw"
-    """`adamw`: weights and moments in fp32, 16 bytes a parameter with gradients. `adamw_bf16`: all in bf16, rounded stochastically, 8."""
+    kind: Literal["adamw", "adamw_split", "adamw_bf16"] = "adamw"
+    """`adamw`: weights and moments in fp32, 16 bytes a parameter with gradients, and 2 for bf16 copies. `adamw_split`: the same numbers, the
+    weights in two halves of which the upper computes, bf16 gradients, 14. `adamw_bf16`: all in bf16, rounded stochastically, 8."""
     learning_rate: Annotated[float, Between(0)] = 1e-3
     """The highest of the schedule."""
     beta1: Share = 0.9

@@ -26,7 +26,7 @@ from model.loss import IGNORED
 from model.training.batches import Batch
 from model.training.distributed import World, join, local, own_rows, shard, whole
 from model.training.kernels import attention_kernels, keep_products
-from model.training.optimizer import MOMENTS, make_optimizer
+from model.training.optimizer import make_optimizer
 from model.training.settings import StepSettings
 
 
@@ -133,8 +133,9 @@ class Trainer:
             state["random.cuda"] = torch.cuda.get_rng_state(self.world.device)
         for name, parameter in self.model.named_parameters():
             state[f"model.{name}"] = local(parameter.detach())
-            for moment in MOMENTS:
-                state[f"{moment}.{name}"] = local(self.optimizer.state[parameter][moment])
+            for kept, tensor in self.optimizer.state[parameter].items():
+                if kept != "step":
+                    state[f"{kept}.{name}"] = local(tensor)
         return state
 
     @torch.no_grad()
@@ -145,7 +146,7 @@ class Trainer:
             rows = own_rows(parameter.shape[0], self.world.rank, self.world.size)
             state = self.optimizer.state[parameter]
             state["step"].fill_(num_updates)
-            for key, tensor in ((f"model.{name}", parameter), *((f"{moment}.{name}", state[moment]) for moment in MOMENTS)):
+            for key, tensor in ((f"model.{name}", parameter), *((f"{kept}.{name}", state[kept]) for kept in state if kept != "step")):
                 found = read(key, rows)
                 assert found is not None
                 local(tensor).copy_(found)
@@ -194,8 +195,7 @@ def build(shape: BaichuanConfig, settings: StepSettings, seed: int = 0, world: W
     check_machine(settings, world)
     with torch.device("meta"):
         model = Baichuan(shape)
-    bf16 = settings.optimizer.kind == "adamw_bf16"
-    if bf16:
+    if settings.optimizer.kind != "adamw":
         model.to(torch.bfloat16)
     if settings.precision == "fp8":
         from model.training.fp8 import use_fp8
@@ -219,7 +219,8 @@ def build(shape: BaichuanConfig, settings: StepSettings, seed: int = 0, world: W
 def _fill(model: Baichuan, world: World, seed: int) -> None:
     """Fresh weights, each tensor from its own generator, so that no process ever holds more than one whole tensor."""
     for name, parameter in model.named_parameters():
-        generator = torch.Generator(world.device).manual_seed(zlib.crc32(name.encode()) + (seed << 32))
+        # 32 bits: a CPU's generator reads no more of its seed
+        generator = torch.Generator(world.device).manual_seed(zlib.crc32(f"{seed} {name}".encode()))
         fresh = torch.empty(parameter.shape, dtype=torch.float32, device=world.device)
         model.fill_fresh(name, fresh, generator)
         begin, end = own_rows(parameter.shape[0], world.rank, world.size)
@@ -232,8 +233,9 @@ def check_machine(settings: StepSettings, world: World) -> None:
         from model.training.fp8 import check_fp8
 
         check_fp8(world.device)
-    if settings.optimizer.kind == "adamw_bf16" and settings.precision == "fp32":
-        raise ConfigError("step.optimizer.kind: adamw_bf16 keeps weights in bf16, and step.precision is fp32; take bf16 or adamw")
+    if settings.optimizer.kind != "adamw" and settings.precision == "fp32":
+        kind = settings.optimizer.kind
+        raise ConfigError(f"step.optimizer.kind: {kind} keeps weights in bf16, and step.precision is fp32; take bf16 or adamw")
 
 
 def _compiles(settings: StepSettings, world: World) -> bool:

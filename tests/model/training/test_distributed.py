@@ -64,7 +64,9 @@ def test_another_number_of_processes_goes_on_from_a_checkpoint(alone: Path, tmp_
         for file in (folder / "checkpoints" / later).iterdir():
             file.unlink()
     training = (folder / "training.json").read_text()
-    (folder / "training.json").write_text(training.replace(training[training.index('"result"') : training.index('"parameters"')], '"result": null, '))
+    (folder / "training.json").write_text(
+        training.replace(training[training.index('"result"') : training.index('"parameters"')], '"result": null, ')
+    )
     trained_by(4, folder)
     torch.testing.assert_close(curve(folder), curve(alone), atol=1e-4, rtol=0)
     assert len(list((folder / "checkpoints" / "step-0000040").glob("process-*"))) == 4

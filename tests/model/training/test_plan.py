@@ -1,0 +1,133 @@
+"""What cannot work is refused before the first step, in words that say what to change."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from configs.errors import ConfigError, CorpusError, InputError, RunError
+from configs.loader import SettingError
+from model import Baichuan, preset
+from model.train import ModelSettings, StepSettings, TrainConfig, load_config, train
+from model.training import loop
+from model.training.distributed import World
+from model.training.plan import make_plan
+from model.training.settings import ScheduleSettings
+from tests.model.training.tiny import settings, stream
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"tokens": 20_480}, r"^tokens: the budget is 20,480 tokens and in memory holds 20,000; lower it, or pack 2 times as many epochs"),
+    ({"tokens": None, "batch": 1000}, r"holds 20,000 tokens, less than one step of batch 1000 x length 32 = 32,000; lower batch or length"),
+    (
+        {"model": ModelSettings(vocab_size=60)},
+        r"^model\.vocab_size: the model has 60 rows, and in memory was packed with a tokenizer of 61 ids",
+    ),
+    ({"model": ModelSettings(vocab_size=61 + 256)}, r"^model\.vocab_size: the model has 317 rows"),
+    ({"model": ModelSettings(preset="smal")}, r"unknown preset 'smal'; did you mean 'small'\?"),
+    ({"schedule": ScheduleSettings(warmup_steps=40)}, r"^schedule\.warmup_steps: got 40 of 40 steps in all; warm up shorter"),
+    ({"data": "nowhere", "tokenizer": "nowhere/tokenizer.model"}, r"^tokenizer: nowhere/tokenizer\.model: cannot be read: No such file"),
+    ({"device": "cuda"}, r"^device: got cuda, and there is none here; take cpu or auto"),
+    ({"heldout_tokens": 31}, r"^heldout: 20,000 tokens, of which 31 are measured, are less than one sequence of 32"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED)
+def test_it_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    if changes.get("device") == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(CorpusError, match=message):
+        train(settings(tmp_path / "run", **changes), stream(), stream(), quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_that_contradict_each_other_are_refused_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "train.yaml"
+    for text, message in (
+        (
+            "data: a\noutput: b\nbatch: 4\nlength: 8\ntokens: 31",
+            r"train\.yaml:5: tokens: got 31, which is less than one step: batch 4 x length 8 = 32",
+        ),
+        ("data: a\noutput: b\nheldout_every: 5", r"train\.yaml:3: heldout_every: has no held-out data to measure on"),
+        (
+            "data: a\noutput: b\nmodel: {weights: c, hidden_size: 8}",
+            r"train\.yaml:3: model\.weights: come with their own shape; take out hidden_size",
+        ),
+        ("data: a\noutput: b\nstep: {presicion: bf16}", r"unknown key 'presicion'; did you mean 'precision'\?"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=message):
+            load_config(file)
+    assert load_config(file, ("step={precision: fp32}", "seed=3")) == TrainConfig(
+        data="a", output="b", seed=3, step=StepSettings(precision="fp32")
+    )
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="batch: got 8 sequences, which 3 processes cannot share evenly"):
+        make_plan(settings(tmp_path), stream(), None, World(0, 3))
+
+
+def test_a_missing_pack_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no_pack"):
+        train(settings(tmp_path / "run", data=str(tmp_path / "no_pack")), quiet=True)
+
+
+def test_the_vocabulary_is_the_packs_rounded_up(tmp_path: Path) -> None:
+    plan = make_plan(settings(tmp_path), stream(), None, World())
+    assert (plan.shape.vocab_size, plan.shape.eos_token_id, plan.shape.max_length, plan.num_steps) == (64, 2, 32, 40)
+
+
+def test_another_trainings_folder_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    config = settings(tmp_path / "run", tokens=512)
+    first = train(config, stream(), quiet=True)
+    assert train(config, stream(), quiet=True) == first
+    other = dataclasses.replace(config, seed=9, batch=4)
+    with pytest.raises(RunError, match=r"holds another training \(other num_steps, seed, batch\); choose another output"):
+        train(other, stream(), quiet=True)
+    assert train(other, stream(), quiet=True, overwrite=True).num_steps == 4
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match="is not empty and holds no training"):
+        train(settings(tmp_path / "mine"), stream(), quiet=True, overwrite=True)
+
+
+def test_training_goes_on_from_weights(tmp_path: Path) -> None:
+    first = train(settings(tmp_path / "first"), stream(), quiet=True)
+    weights = ModelSettings(weights=str(tmp_path / "first" / "model"))
+    still = dataclasses.replace(
+        settings(tmp_path).step, optimizer=dataclasses.replace(settings(tmp_path).step.optimizer, learning_rate=0.0)
+    )
+    second = train(settings(tmp_path / "second", model=weights, step=still, tokens=512), stream(), stream(), quiet=True)
+    assert second.loss < first.loss
+    one, two = (Baichuan.from_pretrained(tmp_path / name / "model").state_dict() for name in ("first", "second"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize("message", ["[enforce fail at alloc_cpu.cpp:116] DefaultCPUAllocator: can't allocate memory: you tried", "CUDA"])
+def test_full_memory_says_what_to_change(message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory") if message == "CUDA" else RuntimeError(message)
+
+    monkeypatch.setattr(loop._Run, "steps", fails)
+    wanted = (
+        r"out of memory: .* Change, in this order: step\.micro_batch below the whole share of batch; step\.activations: selective or "
+        r"recompute; more processes: torchrun --nproc-per-node; length below 32; then run again"
+    )
+    with pytest.raises(RunError, match=wanted):
+        train(settings(tmp_path / "run"), stream(), quiet=True)
+
+
+def test_other_failures_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(loop._Run, "steps", fails)
+    with pytest.raises(RuntimeError, match=r"^shapes do not fit$"):
+        train(settings(tmp_path / "run"), stream(), quiet=True)
+
+
+def test_presets_keep_their_shape_but_for_what_is_changed() -> None:
+    shape = ModelSettings(preset="micro", num_hidden_layers=2, position="alibi").shape(1000, 512)
+    assert shape == dataclasses.replace(preset("micro"), vocab_size=1024, num_hidden_layers=2, position="alibi", max_length=512)
