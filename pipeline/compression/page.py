@@ -19,8 +19,7 @@ def comparison_page(report: Report) -> str:
             f"{texts['documents']:,} documents of {texts['documents_read']:,} read, from {', '.join(texts['inputs'])}; share held out "
             f"{texts['held_out']:g}, split {texts['held_out_seed']}. All figures of a group are over the same documents. Intervals: "
             f"{settings['level']:.0%} of {settings['replicates']:,} draws of documents. Context: {settings['context']:,} tokens. "
-            f"Embeddings: input and output at hidden size {settings['hidden_size']:,}. MB/s: one core, in passing. Changed: documents that "
-            "do not come back as they were."
+            f"Embeddings: input and output at hidden size {settings['hidden_size']:,}. MB/s: of processor time."
         ),
         listed(report["warnings"], "warnings"),
         _grid(rows.summary(report)),

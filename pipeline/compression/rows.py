@@ -71,7 +71,7 @@ def summary(report: Report) -> Grid:
     rows += [[metric, *(METRICS[metric][1](everything[name]) for name in known)] for metric in metrics]
     rows.append(["texts refused", *(whole(found["refused"]) for found in known.values())])
     rows.append(["ids used", *(share(found["used_ids"] / found["ids"]) for found in known.values())])
-    rows.append(["MB/s", *(number(found["megabytes_per_second"], 1) for found in known.values())])
+    rows.append(["MB/s on a core", *(number(found["megabytes_per_second"], 1) for found in known.values())])
     rows.append(["embedding parameters", *(f"{found['embedding_parameters'] / 1e6:,.0f} M" for found in known.values())])
     return Grid(["", *known], rows)
 
