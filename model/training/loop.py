@@ -67,22 +67,17 @@ def train(
     Raises `CorpusError`: `ConfigError` and `InputError` before the first step, `RunError` for another training in the output folder, for
     full memory or a full disk, and by `faults.policy`.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
     world = join(config.device)
     plan = make_plan(config, source, heldout, world)
     folder = Path(config.output)
-    finished = _claim(folder, plan, config, world, overwrite)
-    if finished is not None:
-        return TrainResult(**finished)
-    run = _Run(config, plan, world, folder, quiet)
-    torch.set_flush_denormal(True)  # near zero a CPU computes a hundred times slower
-    try:
-        with run.records, _memory(config):
+    with _processor(config.threads), _memory(config):
+        finished = _claim(folder, plan, config, world, overwrite)
+        if finished is not None:
+            return TrainResult(**finished)
+        run = _Run(config, plan, world, folder, quiet)
+        with run.records:
             run.steps()
             return run.finish()
-    finally:
-        torch.set_flush_denormal(False)  # the caller may need numbers that small
 
 
 class _Run:
@@ -243,6 +238,19 @@ def _board(folder: Path) -> Any:
     except ImportError:
         raise ConfigError("tensorboard: the package is not installed; pip install tensorboard, or take this setting out") from None
     return SummaryWriter(str(folder / "tensorboard"))
+
+
+@contextmanager
+def _processor(threads: int) -> Iterator[None]:
+    """So many threads, and no denormal numbers, with which a CPU computes a hundred times slower; as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)
 
 
 @contextmanager

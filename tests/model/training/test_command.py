@@ -80,7 +80,7 @@ def test_torchrun_learns_what_one_process_learns(config: Path) -> None:
 def test_errors_are_one_line_and_status_two(config: Path) -> None:
     done = run(sys.executable, "-m", "model.train", str(config), "--set", "tokens=1")
     assert done.returncode == 2
-    assert done.stderr == "error: --set tokens=1: tokens: got 1, which is less than one step: batch 4 x length 64 = 256\n"
+    assert done.stderr == f"error: {config}:6: tokens: got 1, which is less than one step: batch 4 x length 64 = 256\n"
 
 
 def test_corpus_train_says_what_came_of_it(config: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from configs.errors import ConfigError, CorpusError, InputError, RunError
-from configs.loader import SettingError
+from configs.loader import CONFIGS, SettingError
 from model import Baichuan, preset
 from model.train import ModelSettings, StepSettings, TrainConfig, load_config, train
 from model.training import loop
@@ -126,6 +126,14 @@ def test_other_failures_keep_their_traceback(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(loop._Run, "steps", fails)
     with pytest.raises(RuntimeError, match=r"^shapes do not fit$"):
         train(settings(tmp_path / "run"), stream(), quiet=True)
+
+
+@pytest.mark.parametrize("file", sorted((CONFIGS / "train").glob("*.yaml")), ids=lambda file: file.name)
+def test_shipped_trainings_load(file: Path) -> None:
+    config = load_config(file)
+    assert config.output == f"out/train/{file.stem}"
+    if config.model.weights is None:
+        assert config.model.shape(64_000, config.length).max_length == config.length
 
 
 def test_presets_keep_their_shape_but_for_what_is_changed() -> None:
