@@ -84,15 +84,15 @@ def open_tokenizer(path: str, split: str | None = None) -> Measured:
         raise ConfigError(f"{path}: split is for .tiktoken files; {file.name} says itself how text is split")
     if file.suffix == ".json":
         return JsonFile(file)
-    return RankFile(file, split) if file.suffix == ".tiktoken" else SentencePieceFile(file)
+    return RankFile(file, split) if file.suffix == ".tiktoken" else SentencePiece(Tokenizer.load(file))
 
 
-class SentencePieceFile:
-    """SentencePiece."""
+class SentencePiece:
+    """A SentencePiece model."""
 
-    def __init__(self, file: Path) -> None:
-        self._tokenizer = Tokenizer.load(file)
-        model = self._tokenizer.model
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        model = tokenizer.model
         self.format = "sentencepiece" if self._tokenizer.is_exact else "sentencepiece, by its own code"
         self.pieces = Pieces(
             tuple(_model_surface(piece, kind) for piece, kind in zip(model.pieces, model.types, strict=True)),

@@ -1,45 +1,51 @@
 """Measure tokenizers on the same texts; the report as one JSON value, which the tables and the page only show."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.errors import InputError, RunError
+from configs.errors import InputError
 from pipeline import storage
 from pipeline.compression import published
 from pipeline.compression.config import Candidate, CompareConfig
+from pipeline.compression.documents import held_out, spam_phrases
+from pipeline.compression.figures import group_rows
+from pipeline.compression.output import check_output, write_report
 from pipeline.compression.page import comparison_page
 from pipeline.texts import texts
 from pipeline.tokenizer import TRAINING_NAME, Phases, train_tokenizer
-from stages.batch import Batch
-from stages.language import identify
-from stages.safety.stage import read_list
-from tokenizer.compression.bootstrap import LEVEL, interval, resampled_sums
+from tokenizer.codec import MODEL_NAME, Tokenizer
+from tokenizer.compression.bootstrap import LEVEL
 from tokenizer.compression.cost import embedding_parameters
-from tokenizer.compression.measure import BYTES, CHARACTERS, TOKENS, WORDS, Measurement, Rows, Table, figures, groups
+from tokenizer.compression.measure import BYTES, Measurement, Table
 from tokenizer.compression.pieces import describe
-from tokenizer.foreign import Measured, Pieces, open_tokenizer
-from tokenizer.heldout import Overlap, part
+from tokenizer.foreign import Measured, Pieces, SentencePiece, open_tokenizer
+from tokenizer.heldout import Overlap
 from tokenizer.recipe import TrainConfig
 
 REPORT_NAME, PAGE_NAME = "compression.json", "compression.html"
 LEAST_TIMED_MEGABYTES = 1
 """On less text the clock measures calls, and no speed is shown."""
-SPAM_LISTS = ("safety/porn.txt", "safety/gambling.txt", "safety/fraud.txt")
 
 
 def compare(config: CompareConfig, overwrite: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Compare as configured and write `config.output`; what the JSON file holds. Raises `CorpusError`."""
     check_output(config.output, {REPORT_NAME, PAGE_NAME, "tokenizers"}, overwrite)
     read, say = texts(config.texts), Phases(quiet)
-    paths = {found.name: found.path or _trained(config, found, quiet) for found in config.tokenizers}
-    tokenizers = {found.name: open_tokenizer(paths[found.name], found.split) for found in config.tokenizers}
-    overlaps = {name: Overlap(sketch) for name, path in paths.items() if (sketch := learnt_sketch(path))}
+    tokenizers: dict[str, Measured] = {}
+    overlaps: dict[str, Overlap] = {}
+    for found in config.tokenizers:
+        if found.path is None:
+            facts = train_tokenizer(_training(config, found), overwrite=True, quiet=quiet)
+            model = storage.read_bytes(storage.join(_folder(config, found), MODEL_NAME))
+            tokenizers[found.name], sketch = SentencePiece(Tokenizer(model, found.name)), facts["learnt"]
+        else:
+            tokenizers[found.name], sketch = open_tokenizer(found.path, found.split), _learnt(Path(found.path))
+        if sketch is not None:
+            overlaps[found.name] = Overlap(sketch)
     measurement = Measurement(tokenizers)
     done = 0
     for batch in held_out(read(), config.held_out, config.held_out_seed):
@@ -51,105 +57,41 @@ def compare(config: CompareConfig, overwrite: bool = False, quiet: bool = False)
     table = measurement.table()
     if not table.langs:
         raise InputError(f"{', '.join(config.texts)}: no document to measure; check `texts`, and `held_out` ({config.held_out})")
-    report = _report(config, table, tokenizers, paths, overlaps)
-    write_report(config.output, report, comparison_page(report))
+    report = _report(config, table, tokenizers, overlaps)
+    write_report(config.output, report, comparison_page(report), REPORT_NAME)
     return report
 
 
-def check_output(folder: str, own: set[str], overwrite: bool) -> None:
-    """Raises `RunError` for a folder that holds something, unless it is all `own`, as we write it, and may be overwritten."""
-    names = storage.list_names(folder)
-    if names and not (overwrite and names <= own):
-        raise RunError(f"{folder}: is not empty; choose another output" + (", or give --overwrite" if not overwrite else ""))
-
-
-def held_out(batches: Iterable[pa.RecordBatch], share: float, seed: int) -> Iterator[pa.RecordBatch]:
-    """The texts that are measured: id, text, domain, and lang, decided by their characters where none was given."""
-    for batch in part(batches, share, seed, held_out=True):
-        if batch.num_rows == 0:
-            continue
-        columns = {name: batch[name] for name in ("id", "text", "domain") if name in batch.schema.names}
-        given = batch["lang"] if "lang" in batch.schema.names else pa.nulls(batch.num_rows, pa.string())
-        if given.null_count:
-            found = Batch(batch.select(["text"]))
-            given = pc.coalesce(given.cast(pa.string()), identify(found.profile, found.text.lengths(), found.code.code))
-        yield pa.RecordBatch.from_pydict(columns | {"lang": given})
-
-
-def learnt_sketch(path: str) -> dict[str, Any] | None:
+def _learnt(path: Path) -> dict[str, Any] | None:
     """What a tokenizer's `training.json` says of the texts that it learnt from, if there is one."""
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
     try:
-        facts = orjson.loads((folder / TRAINING_NAME).read_bytes())
+        facts = orjson.loads(((path if path.is_dir() else path.parent) / TRAINING_NAME).read_bytes())
     except (OSError, ValueError):
         return None
     found: dict[str, Any] | None = facts.get("learnt") if isinstance(facts, dict) else None
     return found
 
 
-def group_figures(table: Table, rows: Rows, replicates: int, seed: int, context: int) -> dict[str, dict[str, Any]]:
-    """Figures of each tokenizer over a group, with intervals, beside the first tokenizer."""
-    names = list(table.uses)
-    found = {name: figures(table, name, rows) for name in names}
-    columns = [table.texts[rows, CHARACTERS], *(table.uses[name].counts[rows, TOKENS] for name in names)]
-    sums = resampled_sums(np.column_stack(columns), replicates, seed)
-    first = found[names[0]]["tokens"]
-    for place, name in enumerate(names, 1):
-        rate = found[name]["tokens_per_char"]
-        found[name] |= {
-            "interval": interval(sums[:, place], sums[:, 0]),
-            "of_first": found[name]["tokens"] / first if first else None,
-            "of_first_interval": interval(sums[:, place], sums[:, 1]) if place > 1 else None,
-            "context_chars": round(context / rate) if rate else None,
-        }
-    return found
+def _folder(config: CompareConfig, found: Candidate) -> str:
+    return storage.join(config.output, "tokenizers", found.name)
 
 
-def group_rows(table: Table, replicates: int, seed: int, context: int) -> list[dict[str, Any]]:
-    """All groups with their sizes and the figures of each tokenizer."""
-    found = []
-    for lang, domain, rows in groups(table):
-        texts = table.texts[rows]
-        words = texts[:, WORDS]
-        sizes = {"documents": len(texts), "characters": int(texts[:, CHARACTERS].sum()), "bytes": int(texts[:, BYTES].sum())}
-        sizes["words"] = int(words[words >= 0].sum())
-        figures_of = group_figures(table, rows, replicates, seed, context)
-        found.append({"lang": lang, "domain": domain} | sizes | {"tokenizers": figures_of})
-    return found
-
-
-def write_report(folder: str, report: Mapping[str, Any], page: str, name: str = REPORT_NAME) -> None:
-    """Write the JSON file and the page."""
-    storage.make_folder(folder)
-    storage.write_bytes(storage.join(folder, name), orjson.dumps(report, option=orjson.OPT_INDENT_2))
-    storage.write_bytes(storage.join(folder, name.replace(".json", ".html")), page.encode())
-
-
-def spam_phrases() -> tuple[str, ...]:
-    """What advertising says, of the lists of the stage `safety`, as far as it is short enough to be a piece."""
-    return tuple(phrase for phrase, weight in read_list(SPAM_LISTS).items() if weight > 0)
-
-
-def _trained(config: CompareConfig, found: Candidate, quiet: bool) -> str:
-    folder = storage.join(config.output, "tokenizers", found.name)
-    training = TrainConfig(
+def _training(config: CompareConfig, found: Candidate) -> TrainConfig:
+    return TrainConfig(
         input=config.texts,
-        output=folder,
+        output=_folder(config, found),
         preset=found.preset or "",
         vocab_size=found.vocab_size,
         held_out=config.held_out,
         held_out_seed=config.held_out_seed,
         seed=config.seed,
     )
-    train_tokenizer(training, overwrite=True, quiet=quiet)
-    return folder
 
 
-def _report(
-    config: CompareConfig, table: Table, tokenizers: Mapping[str, Measured], paths: Mapping[str, str], overlaps: Mapping[str, Overlap]
-) -> dict[str, Any]:
+def _report(config: CompareConfig, table: Table, tokenizers: Mapping[str, Measured], overlaps: Mapping[str, Overlap]) -> dict[str, Any]:
     rows = group_rows(table, config.replicates, config.seed, config.context)
     names = {found.name: found.published for found in config.tokenizers if found.published}
+    paths = {found.name: found.path or _folder(config, found) for found in config.tokenizers}
     return {
         "texts": {
             "inputs": list(config.texts),

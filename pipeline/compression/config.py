@@ -31,6 +31,8 @@ class Candidate:
     def __post_init__(self) -> None:
         if (self.path is None) == (self.preset is None):
             raise SettingError("path", f"'{self.name}' has {'neither' if self.path is None else 'both'}, wanted a path or a preset")
+        if not self.name.strip() or (self.preset and "/" in self.name):
+            raise SettingError("name", f"got '{self.name}', wanted a word; of a preset without /, for it names a folder")
         if self.published is not None and self.published not in RATES:
             raise SettingError("published", f"got '{self.published}', wanted one of {', '.join(RATES)}")
         if self.vocab_size is not None and self.preset is None:

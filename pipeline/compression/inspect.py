@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from pipeline import storage
-from pipeline.compression.compare import held_out, spam_phrases
+from pipeline.compression.documents import held_out, spam_phrases
 from pipeline.compression.page import inspection_page
 from pipeline.texts import texts
 from tokenizer.compression.measure import Measurement

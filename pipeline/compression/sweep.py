@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,18 +10,20 @@ from configs.errors import RunError
 from model.config import BaichuanConfig
 from model.presets import preset
 from pipeline import storage
-from pipeline.compression.compare import check_output, group_rows, held_out, write_report
 from pipeline.compression.config import SweepConfig
+from pipeline.compression.documents import held_out
+from pipeline.compression.figures import group_rows
+from pipeline.compression.output import check_output, write_report
 from pipeline.compression.page import sweep_page
 from pipeline.texts import texts
 from pipeline.tokenizer import Phases
-from tokenizer.codec import MODEL_NAME
+from tokenizer.codec import MODEL_NAME, Tokenizer
 from tokenizer.compression.bootstrap import LEVEL
 from tokenizer.compression.cost import ModelShape, best_size, break_even_parameters, embedding_parameters, flops_per_char
 from tokenizer.compression.measure import Measurement
 from tokenizer.compression.sweep import Swept
 from tokenizer.compression.sweep import sweep as train_sizes
-from tokenizer.foreign import open_tokenizer
+from tokenizer.foreign import SentencePiece
 from tokenizer.heldout import part
 from tokenizer.recipe import TrainConfig
 
@@ -50,10 +51,8 @@ def sweep(config: SweepConfig, overwrite: bool = False, quiet: bool = False) -> 
     if not swept.models:
         reasons = "; ".join(f"{size:,}: {why}" for size, why in sorted(swept.refused.items()))
         raise RunError(f"{', '.join(config.texts)}: none of the sizes can be trained: {reasons}")
-    sizes = sorted(swept.models)
-    measurement = Measurement(
-        {str(size): open_tokenizer(_written(config.output, size, swept.models[size])) for size in sizes}, round_trip=False
-    )
+    made = {str(size): SentencePiece(Tokenizer(model, str(size))) for size, model in sorted(swept.models.items())}
+    measurement = Measurement(made, round_trip=False)
     done = 0
     for batch in held_out(read(), config.held_out, config.held_out_seed):
         measurement.add(batch)
@@ -61,16 +60,12 @@ def sweep(config: SweepConfig, overwrite: bool = False, quiet: bool = False) -> 
         say("measure documents", done, 0)
     rows = group_rows(measurement.table(), config.replicates, config.seed, config.context)
     report = _report(config, swept, rows)
+    for size, model in swept.models.items():
+        folder = storage.join(config.output, "models", str(size))
+        storage.make_folder(folder)
+        storage.write_bytes(storage.join(folder, MODEL_NAME), model)
     write_report(config.output, report, sweep_page(report), REPORT_NAME)
     return report
-
-
-def _written(folder: str, size: int, model: bytes) -> str:
-    """Write a model where its tokenizer can be opened, and used."""
-    own = storage.join(folder, "models", str(size))
-    storage.make_folder(own)
-    storage.write_bytes(storage.join(own, MODEL_NAME), model)
-    return str(Path(storage.local_path(own)))
 
 
 def _report(config: SweepConfig, swept: Swept, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -173,6 +173,22 @@ def test_a_text_that_one_tokenizer_refuses_counts_for_none(
     assert "<bad>" in checked_page(tmp_path / "out" / "compression.html").text
 
 
+def test_presets_are_learnt_from_the_other_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "compare.yaml"
+    config.write_text(
+        f"texts: ['{SAMPLE}/*_encyclopedia.jsonl', '{SAMPLE}/web_en.jsonl']\noutput: {tmp_path}/out\nheld_out: 0.2\n"
+        "tokenizers: [{name: large, preset: small_8k, vocab_size: 3000}, {name: small, preset: small_2k, vocab_size: 1600}]\n"
+    )
+    for _ in range(2):
+        assert corpus(monkeypatch, "compare", str(config), "--overwrite") == 0
+        found = orjson.loads((tmp_path / "out" / "compression.json").read_bytes())
+        assert {name: known["ids"] for name, known in found["tokenizers"].items()} == {"large": 3000, "small": 1600}
+        facts = orjson.loads((tmp_path / "out" / "tokenizers" / "large" / "training.json").read_bytes())
+        assert facts["texts"]["read"] + found["texts"]["documents"] == 2 * 26 + 131
+        everything = found["groups"][0]["tokenizers"]
+        assert everything["large"]["tokens"] < everything["small"]["tokens"]
+
+
 def test_published_rates_stand_beside_and_their_order_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rich, file = written(tmp_path, "rich", ["中"], TEXTS)
     poor, _ = written(tmp_path, "poor", ["a"], TEXTS)
@@ -208,6 +224,7 @@ def test_rates_of_two_published_tables_are_not_mixed() -> None:
         ("tokenizers: [{name: a, preset: small_2k}]", "held_out: got 1, so that no text is left for a preset to learn from"),
         ("tokenizers: [{name: a, path: x, published: GPT}]", "published: got 'GPT', wanted one of Baichuan-7B, LLaMA"),
         ("tokenizers: [{name: a, path: x, vocab_size: 3}]", "'a' is a file, which has its size"),
+        ("tokenizers: [{name: ../a, preset: small_2k}]", "name: got '../a', wanted a word; of a preset without /"),
         ("tokenizers: [{name: a, path: x}]\nheld_out: 1.5", "held_out: got 1.5, wanted between 0 and 1"),
     ],
 )
