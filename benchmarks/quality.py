@@ -44,8 +44,15 @@ CLEAN = {
 }  # fmt: skip
 """Domains that one fold trains on and the other tests on, the reverse, and those that calibrate both."""
 BUNDLED_FAULTS = ("navigation", "listing", "mojibake", "replacement_characters", "symbol_noise", "lorem_ipsum", "too_repetitive", "pii")
+SOURCES = 4
+"""What is trained on of a kind is in so many sources, each of other sites, books or collections: cross-fitting leaves out some of a kind
+as well as whole kinds, as new text does."""
 LOOP_CHARS = 15_000
 """Chapters of the scraped novels are 4,000 to 9,000 characters; longer files repeat their passages."""
+
+
+Part = list[list[str]]
+"""Sources of texts."""
 
 
 def rows(data: Path, name: str) -> Iterator[dict[str, Any]]:
@@ -54,27 +61,28 @@ def rows(data: Path, name: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
-def navigation(path: Path, article: str | None) -> str:
-    """The lines of a page that are not in its article."""
+def page_texts(path: Path, article: str | None) -> tuple[str, str]:
+    """The lines of a page that are not in its article, and the article, which is found where it is not given."""
     body = path.read_bytes()
     if path.suffix == ".gz":
         import gzip
 
         body = gzip.decompress(body)
     html = body.decode("utf-8", "replace")
-    squeezed = re.sub(r"\s+", "", article or main_text(body, None).text)
+    article = article or main_text(body, None).text
+    squeezed = re.sub(r"\s+", "", article)
     text = extract_plain_text(html, preserve_formatting=True, main_content=False, alt_texts=False, list_bullets=False)
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    return "\n".join(line for line in lines if re.sub(r"\s+", "", line) not in squeezed)
+    return "\n".join(line for line in lines if re.sub(r"\s+", "", line) not in squeezed), article
 
 
-def pages(data: Path, lang: str) -> dict[str, str]:
-    """Navigation by page."""
+def pages(data: Path, lang: str) -> dict[str, tuple[str, str]]:
+    """Navigation and article by page."""
     if lang == "zh":
-        return {path.stem: navigation(path, None) for path in sorted((data / "html/gne").glob("*.html"))}
+        return {path.stem: page_texts(path, None) for path in sorted((data / "html/gne").glob("*.html"))}
     gold = json.loads((data / "html/aeb/ground-truth.json").read_text(encoding="utf-8"))
     found = sorted((data / "html/aeb/html").glob("*"))
-    return {path.name.partition(".")[0]: navigation(path, gold[path.name.partition(".")[0]]["articleBody"]) for path in found}
+    return {path.name.partition(".")[0]: page_texts(path, gold[path.name.partition(".")[0]]["articleBody"]) for path in found}
 
 
 def site(page: str) -> str:
@@ -85,10 +93,20 @@ def site(page: str) -> str:
 def navigation_by_site(data: Path, lang: str) -> dict[str, list[str]]:
     """Forty lines of navigation a document, by web site."""
     by_site: dict[str, list[str]] = {}
-    for page, text in pages(data, lang).items():
+    for page, (text, _) in pages(data, lang).items():
         lines = text.split("\n")
         by_site.setdefault(site(page), []).extend("\n".join(lines[at : at + 40]) for at in range(0, len(lines), 40))
     return by_site
+
+
+def articles(data: Path, lang: str, fold: int) -> Part:
+    """Those of the sites whose navigation the fold trains on."""
+    part = dealt(navigation_by_site(data, lang), 2)
+    by_site: dict[str, list[str]] = {}
+    for page, (_, article) in pages(data, lang).items():
+        if part[site(page)] == fold:
+            by_site.setdefault(site(page), []).append(article)
+    return in_sources(by_site)
 
 
 def dealt(texts: dict[str, list[str]], num_parts: int) -> dict[str, int]:
@@ -100,24 +118,31 @@ def dealt(texts: dict[str, list[str]], num_parts: int) -> dict[str, int]:
     return part
 
 
-def in_parts(texts: dict[str, list[str]], num_parts: int = PARTS) -> list[list[str]]:
-    """Texts of whole groups."""
+def in_parts(texts: dict[str, list[str]], num_parts: int = PARTS) -> list[Part]:
+    """Whole groups in parts, and in each part dealt again into `SOURCES`."""
     part = dealt(texts, num_parts)
-    return [[text for name in sorted(texts) if part[name] == number for text in texts[name]] for number in range(num_parts)]
+    return [in_sources({name: texts[name] for name in texts if part[name] == number}) for number in range(num_parts)]
 
 
-def noise(data: Path, lang: str) -> dict[str, list[list[str]]]:
+def in_sources(texts: dict[str, list[str]]) -> Part:
+    """Whole groups as sources."""
+    part = dealt(texts, SOURCES)
+    dealt_out = [[text for name in sorted(texts) if part[name] == number for text in texts[name]] for number in range(SOURCES)]
+    return [texts for texts in dealt_out if texts]
+
+
+def noise(data: Path, lang: str) -> dict[str, list[Part]]:
     """Kind -> its parts: one for each fold, and one that both train on; an empty part is left out."""
-    found = {"navigation": in_parts(navigation_by_site(data, lang), 2), "spam": spun_and_stuffed(lang)}
+    found = {"navigation": in_parts(navigation_by_site(data, lang), 2), "spam": [[texts] for texts in spun_and_stuffed(lang)]}
     if lang == "zh":
         groups: dict[str, dict[str, list[str]]] = {"reviews_zh": {}, "medicine_classical_zh": {}}
         for name, group in groups.items():
             for row in rows(data, name):
                 group.setdefault(row["id"].partition("#")[0], []).append(row["text"])
         large, small = sorted(groups["reviews_zh"].values(), key=len, reverse=True)
-        found["reviews"] = [large, small]
+        found["reviews"] = [[large], [small]]
         found["damaged"] = in_parts(groups["medicine_classical_zh"])
-        found["loops"] = [[row["text"] for row in rows(data, "novels_noise_zh") if len(row["text"]) > LOOP_CHARS]]
+        found["loops"] = [[[row["text"] for row in rows(data, "novels_noise_zh") if len(row["text"]) > LOOP_CHARS]]]
     else:
         collections: dict[str, list[str]] = {}
         for row in rows(data, "medicine_en"):
@@ -126,20 +151,20 @@ def noise(data: Path, lang: str) -> dict[str, list[list[str]]]:
     return found
 
 
-def bundled(lang: str) -> tuple[list[str], list[str]]:
-    """The project's own passages, and its faults."""
+def bundled(lang: str) -> tuple[Part, Part]:
+    """The project's own passages by domain, and its faults by kind."""
     sys.path.insert(0, "data")
     import documents
     from texts import Workshop
 
     shop = Workshop(lang, 7)
-    clean = [text.body for texts in shop.domains.values() for text in texts]
-    faults = []
+    clean = {domain: [text.body for text in texts] for domain, texts in shop.domains.items()}
+    faults: dict[str, list[str]] = {}
     for seed in range(12):
         for name in BUNDLED_FAULTS:
             made = getattr(documents, name)(Workshop(lang, seed), random.Random(seed))
-            faults += [document.text for document in made if document.keep is not True]
-    return clean, faults
+            faults.setdefault(name, []).extend(document.text for document in made if document.keep is not True)
+    return in_sources(clean), in_sources(faults)
 
 
 def spun_and_stuffed(lang: str) -> list[list[str]]:
@@ -174,22 +199,27 @@ def clean_sources(data: Path, lang: str, names: dict[str, str]) -> list[Source]:
 
 
 def configuration(
-    lang: str, fold: int, data: Path, found: dict[str, list[list[str]]], settings: TrainConfig, without: str = ""
+    lang: str, fold: int, data: Path, found: dict[str, list[Part]], settings: TrainConfig, without: str = "", with_articles: bool = False
 ) -> TrainConfig:
-    """Train on one fold's sources and the third part, test on the other fold's."""
+    """Train on one fold's sources and the third part, test on the other fold's; `with_articles` for sentences of web pages."""
     train_clean, test_clean, other_clean = (CLEAN[lang][place] for place in (fold, 1 - fold, 2))
     passages, faults = bundled(lang)
-    positives = [source(lang, "passages", passages)]
+    positives = [source(lang, f"passages_{place}", texts) for place, texts in enumerate(passages)]
     positives += [one for names in (train_clean, test_clean, other_clean) for one in clean_sources(data, lang, names)]
-    negatives = [source(lang, "faults", faults)]
+    if with_articles:
+        positives += [source(lang, f"articles_{fold}.{place}", texts) for place, texts in enumerate(articles(data, lang, fold))]
+    negatives = [source(lang, f"faults_{place}", texts) for place, texts in enumerate(faults)]
     held_out = list(test_clean)
     for kind, texts in found.items():
         for number, part in enumerate(texts):
             tested = kind == "loops" or number == 1 - fold
-            if part and (tested or kind != without):
-                negatives.append(source(lang, f"{kind}_{number}", part))
-                held_out += [negatives[-1].name] * tested
-    return replace(settings, name=f"{lang}-{fold}{without}", output=str(OUT / f"{lang}_{fold}{without}"), languages=(lang,),
+            if tested:
+                negatives.append(source(lang, f"{kind}_{number}", [text for texts in part for text in texts]))
+                held_out.append(negatives[-1].name)
+            elif kind != without:
+                negatives += [source(lang, f"{kind}_{number}.{place}", texts) for place, texts in enumerate(part)]
+    name = f"{lang}_{fold}{without}{'articles' * with_articles}"
+    return replace(settings, name=name, output=str(OUT / name), languages=(lang,),
                    positives=tuple(positives), negatives=tuple(negatives), held_out=tuple(held_out))  # fmt: skip
 
 
@@ -223,6 +253,7 @@ def main() -> None:
                 wanted = row["kind"] == "positive"
                 print(f"    {row['source']:24} {row['documents']:6,}  right {row['good_share'] if wanted else 1 - row['good_share']:.3f}")
             report[f"{lang}_{fold}"] = {"metrics": metrics, "known": known, "called_good": called}
+            train(configuration(lang, fold, options.data, found, settings, with_articles=True), overwrite=True)
         for kind in [kind for kind in found if options.unseen and kind != "loops"]:
             for fold in (0, 1):
                 card = train(configuration(lang, fold, options.data, found, settings, kind), overwrite=True)

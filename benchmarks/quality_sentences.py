@@ -25,6 +25,7 @@ from stages.quality.weights import sums
 from stages.text.buffers import text_buffer
 from stages.text.sentences import sentences
 
+BANDS = ((5, 20), (20, 40), (40, 1000))
 LABELS = Path(__file__).parent / "data/quality_sentences.jsonl"
 
 
@@ -42,34 +43,43 @@ def main() -> None:
     """Print, and write JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--lang", choices=("zh", "en"))
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--without", default="", help="score by the models that benchmarks/quality.py --unseen trained without this noise")
+    parser.add_argument("--models", default="", help="`articles`, or the noise that benchmarks/quality.py --unseen trained without")
     options = parser.parse_args()
     labels = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").splitlines()]
     report = {}
-    for lang in [lang for lang in ("zh", "en") if (OUT / f"{lang}_0{options.without}").is_dir()]:
+    languages = [options.lang] if options.lang else ["zh", "en"]
+    for lang in [lang for lang in languages if (OUT / f"{lang}_0{options.models}").is_dir()]:
         part = dealt(navigation_by_site(options.data, lang), 2)
         own = [row for row in labels if row["lang"] == lang]
-        scores, lengths = np.zeros(len(own)), np.zeros(len(own))
+        scores, without_length, lengths = np.zeros((3, len(own)))
         for page in sorted({row["page"] for row in own}):
-            model = load_model(str(OUT / f"{lang}_{1 - part[site(page)]}{options.without}"))
+            model = load_model(str(OUT / f"{lang}_{1 - part[site(page)]}{options.models}"))
             data = plain_text(options.data, lang, page)
             text = text_buffer(pa.array([data.decode()], pa.large_string())).read_only()
             found = sentences(text)
             _, parts = sums(text, found, model.weights)
-            probability = model.probability(parts)
+            probability, plain = model.sentence_probability(parts), model.probability(parts)
             for at, row in enumerate(own):
                 if row["page"] == page:
                     assert xxh3_64_hexdigest(data[row["start"] : row["end"]].decode().strip().encode()) == row["xxh3"], (
                         f"{page} has another plain text"
                     )
                     number = int(np.searchsorted(found.bounds, row["start"]))
-                    scores[at], lengths[at] = probability[number], parts.tokens[number]
+                    scores[at], without_length[at], lengths[at] = probability[number], plain[number], parts.tokens[number]
         good = np.array([row["label"] == "prose" for row in own])
-        short = lengths <= np.median(lengths[good])
+        everywhere = np.ones(len(own), bool)
+        rows = [
+            ("auc", scores, everywhere),
+            ("auc_without_length", without_length, everywhere),
+            ("auc_of_length_alone", lengths, everywhere),
+        ]
+        for low, high in BANDS:
+            rows.append((f"auc_of_{low}_to_{high}_tokens", scores, (lengths >= low) & (lengths < high)))
         report[lang] = {"sentences": len(own), "prose": int(good.sum())}
-        for name, chosen in (("auc", np.ones(len(own), bool)), ("auc_of_short_prose", short | ~good)):
-            report[lang][name] = round(area_under_curve(scores[chosen], good[chosen], np.ones(int(chosen.sum()))), 4)
+        for name, by, chosen in rows:
+            report[lang][name] = round(area_under_curve(by[chosen], good[chosen], np.ones(int(chosen.sum()))), 4)
         low = scores < 0.5
         report[lang] |= {
             "boilerplate_below_half": round(float(low[~good].mean()), 4),

@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 from xxhash import xxh3_128_hexdigest
 
 from configs.errors import RunError
@@ -28,21 +27,22 @@ from pipeline.config import as_settings
 from pipeline.manifest import file_identity, identity
 from pipeline.quality.card import ngram_weights, write_card
 from pipeline.quality.config import POSITIVE, TrainConfig
+from pipeline.quality.cross_fitting import codes_of, cross_fit, deal, is_good
 from pipeline.quality.documents import TEST, input_identity, parts, read_documents
 from pipeline.quality.fasttext_process import train_fasttext
+from pipeline.quality.vocabulary import spelled
 from pipeline.quality.windows import Cut, cut, draw
 from stages.quality.calibration import (
     Calibration,
     Floats,
     area_under_curve,
     balanced,
-    calibrate,
     calibration_error,
     f1,
     quantiles,
 )
 from stages.quality.model import BIN, JSON, KIND, TOKENS
-from stages.quality.weights import BAD, GOOD, Sums, Weights, sums, weights
+from stages.quality.weights import BAD, GOOD, Weights, sums, weights
 
 Parts = npt.NDArray[np.int64]
 
@@ -77,8 +77,8 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
         with ThreadPoolExecutor(PROCESSES) as pool:  # threads that wait for processes
             last, *others = pool.map(lambda fold: _fit(table, part, found, fold, config, Path(folder)), [None, *folds])
         seconds["train"] = time.perf_counter() - clock
-        calibration, unseen = _cross_fitted(table, part, found, [one.weights for one in others])
-        scored = _scores(found, last.weights, calibration)
+        fitted = cross_fit(table, part, found, [one.weights for one in others])
+        scored = _scores(found, last.weights, fitted.calibration)
         data = last.path.read_bytes()
         card = {
             "kind": KIND,
@@ -88,15 +88,16 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
             "languages": list(config.languages),
             "safety": config.safety,
             "model": {"bytes": len(data), "xxh3": xxh3_128_hexdigest(data)},
-            "calibration": calibration._asdict(),
+            "calibration": fitted.calibration._asdict(),
+            "sentence_calibration": fitted.sentence_calibration._asdict(),
             "percentiles": _references(table, part, scored),
             "settings": as_settings(config),
             "learning_rate": last.rate,
-            "data": {"input": input_identity(config), "windows": len(last.windows.document), "parts": _sources(table, part)},
+            "data": {"input": input_identity(config), "windows": last.num_windows, "parts": _sources(table, part)},
             "metrics": {lang: _metrics(table, part == TEST, scored, lang) for lang in config.languages},
-            "metrics_on_known_sources": {lang: _metrics(table, part != TEST, unseen, lang) for lang in config.languages},
+            "metrics_on_known_sources": {lang: _metrics(table, part != TEST, fitted.known, lang) for lang in config.languages},
             "scores": _by_source(table, part, scored),
-            "ngrams": ngram_weights(last.windows, last.weights),
+            "ngrams": ngram_weights(last.lines, last.weights),
         }
         _write(output, last.path, card)
     card["seconds"] = seconds | {"all": time.perf_counter() - started}
@@ -107,7 +108,8 @@ class _Fitted(NamedTuple):
     path: Path
     weights: Weights
     rate: float
-    windows: Cut
+    lines: Path
+    num_windows: int
 
 
 def _fit(table: pa.Table, part: Parts, found: Cut, without: int | None, config: TrainConfig, folder: Path) -> _Fitted:
@@ -115,16 +117,17 @@ def _fit(table: pa.Table, part: Parts, found: Cut, without: int | None, config: 
     rng = np.random.default_rng(config.model.seed)
     there = part != TEST
     if without is not None:
-        there &= (part != without) & (_deal(table, part) != without)
+        there &= (part != without) & (deal(part) != without)
     usable = found.take(np.flatnonzero(there[found.document]))
-    lang, good, domain = _codes(table, "lang"), _is_good(table), _codes(table, "domain")
+    lang, good, domain = codes_of(table, "lang"), is_good(table), codes_of(table, "domain")
     windows = usable.take(draw(usable, lang, good, domain, config.windows, rng))
     lines, path = folder / f"lines-{without}", folder / f"{without}-{BIN}"
+    spelling = spelled(windows, lang, domain, config.model.min_domain_share, config.model.min_count)
     with lines.open("wb") as file:
-        for window, is_good in enumerate(good[windows.document].tolist()):
-            file.write(f"{GOOD if is_good else BAD} ".encode() + windows.line(window) + b"\n")
+        for is_positive, line in zip(good[windows.document].tolist(), spelling, strict=True):
+            file.write(f"{GOOD if is_positive else BAD} ".encode() + line + b"\n")
     rate = train_fasttext(lines, path, config.model.as_fasttext())
-    return _Fitted(path, weights(fasttext.load_model(str(path))), rate, windows)
+    return _Fitted(path, weights(fasttext.load_model(str(path))), rate, lines, len(windows.document))
 
 
 def _output_folder(config: TrainConfig) -> Path:
@@ -158,59 +161,10 @@ def _refuse_few(config: TrainConfig, table: pa.Table, part: Parts, found: Cut) -
                        f"held out; wanted at least {MIN_DOCUMENTS}: name more sources")  # fmt: skip
 
 
-def _cross_fitted(table: pa.Table, part: Parts, found: Cut, models: list[Weights]) -> tuple[Calibration, Floats]:
-    """Fit to texts as scored by models that have not seen them: half are of a source that the model has not seen either.
-
-    Half are windows, half whole documents; languages, classes and sources count equally. Returns also the probabilities of documents as
-    scored by a model that knows their source; NaN for those that no such model has scored.
-    """
-    known_margin, known_tokens = np.zeros(table.num_rows), np.zeros(table.num_rows, np.int64)
-    margins: list[Floats] = []
-    groups: list[npt.NDArray[np.int64]] = []
-    deal = _deal(table, part)
-    codes = [_codes(table, name) for name in ("lang", "kind", "source")]
-    for fold, model in enumerate(models):
-        documents, of_sentences = sums(found.text, found.sentences, model)
-        whole = np.arange(table.num_rows)
-        for is_window, (pieces, document) in enumerate(((documents, whole), (_sums_of(found, of_sentences), found.document))):
-            for is_known, unseen in enumerate((part == fold, (deal == fold) & (part != fold) & (part != TEST))):
-                at = np.flatnonzero(unseen[document] & (pieces.tokens > 0))
-                row = document[at]
-                margins.append(pieces.margin[at])
-                if is_known and not is_window:
-                    known_margin[row], known_tokens[row] = pieces.margin[at], pieces.tokens[at]
-                groups.append(
-                    np.stack([np.full_like(row, 2 * is_known + is_window), *(code[row] for code in codes), pieces.tokens[at], row])
-                )
-    group = np.concatenate(groups, axis=1)
-    calibration = calibrate(np.concatenate(margins), group[4], _is_good(table)[group[5]], balanced(*group[:4]))
-    return calibration, np.where(known_tokens > 0, calibration.probability(known_margin, known_tokens), np.nan)
-
-
-def _deal(table: pa.Table, part: Parts) -> Parts:
-    """A fold for each document, whatever its source."""
-    return np.asarray(np.arange(table.num_rows) % (part.max() + 1), np.int64)
-
-
-def _sums_of(pieces: Cut, parts: Sums) -> Sums:
-    """Of windows, from those of their sentences: as the stage scores paragraphs."""
-    total, rows, tokens = (np.append(0, np.cumsum(values))[[pieces.first, pieces.last]] for values in parts)
-    return Sums(total[1] - total[0], rows[1] - rows[0], tokens[1] - tokens[0])
-
-
 def _scores(found: Cut, model: Weights, calibration: Calibration) -> Floats:
     """Probability of each document; NaN where there are no tokens."""
     documents, _ = sums(found.text, found.sentences, model)
     return np.where(documents.tokens > 0, calibration.probability(documents.margin, documents.tokens), np.nan)
-
-
-def _codes(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
-    """A number for each value of a column."""
-    return np.asarray(pc.dictionary_encode(table[name].combine_chunks()).indices, np.int64)
-
-
-def _is_good(table: pa.Table) -> npt.NDArray[np.bool_]:
-    return np.asarray(pc.equal(table["kind"], POSITIVE))
 
 
 def _columns(table: pa.Table, *names: str) -> list[npt.NDArray[np.object_]]:
@@ -224,7 +178,7 @@ def _references(table: pa.Table, part: Parts, score: Floats) -> dict[str, list[f
     grids = {}
     for language in sorted(set(lang)):
         at = np.flatnonzero((part == TEST) & scored & (lang == language))
-        grids[language] = quantiles(score[at], balanced(_codes(table, "kind")[at], _codes(table, "source")[at]))
+        grids[language] = quantiles(score[at], balanced(codes_of(table, "kind")[at], codes_of(table, "source")[at]))
         for name in sorted(set(domain[lang == language])):
             at = np.flatnonzero((lang == language) & (domain == name) & (kind == POSITIVE) & scored)
             if len(at) >= MIN_REFERENCE:
@@ -236,7 +190,7 @@ def _metrics(table: pa.Table, wanted: npt.NDArray[np.bool_], score: Floats, lang
     """F1, AUC and ECE on the wanted documents of a language; classes count equally, and the sources of a class."""
     lang, kind, source = _columns(table, "lang", "kind", "source")
     at = np.flatnonzero(wanted & (lang == language) & ~np.isnan(score))
-    good, weight = kind[at] == POSITIVE, balanced(_codes(table, "kind")[at], _codes(table, "source")[at])
+    good, weight = kind[at] == POSITIVE, balanced(codes_of(table, "kind")[at], codes_of(table, "source")[at])
     return {
         "documents": len(at),
         "sources": sorted(set(source[at])),

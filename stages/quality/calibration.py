@@ -3,11 +3,13 @@
 A margin is a mean over words and n-grams: three words of a menu may have that of a whole page of spam, but say less. So Platt's sigmoid
 (1999) gets a slope that grows with the length of the text,
 
-    logit p = (slope + growth * log2(1 + tokens)) * margin + bias,
+    logit p = (slope + growth * log2(1 + tokens)) * margin + bias + length * log2(1 + tokens),
 
 fitted on texts of all lengths, single sentences to whole documents, from sources that the model was not trained on. `p` is the
-probability that a text is one of the good ones where good and bad are equally frequent. Isotonic regression was rejected: with the few
-hundred documents of a small calibration set its steps put thousands of texts on one score, which neither ranks them nor gives percentiles.
+probability that a text is one of the good ones where good and bad are equally frequent. Documents have a `length` of 0: long is not good.
+Sentences have coefficients of their own with one, since a short line is boilerplate more often than a long one. Isotonic regression was
+rejected: with the few hundred documents of a small calibration set its steps put thousands of texts on one score, which neither ranks
+them nor gives percentiles.
 """
 
 from typing import NamedTuple
@@ -34,11 +36,13 @@ class Calibration(NamedTuple):
     slope: float
     growth: float
     bias: float
+    length: float = 0.0
 
     def probability(self, margin: Floats, tokens: npt.NDArray[np.int64]) -> Floats:
         """Of each text, in (0, 1)."""
-        slope = np.maximum(self.slope + self.growth * log_tokens(tokens), MIN_SLOPE)
-        return np.asarray(1 / (1 + np.exp(-np.clip(slope * margin + self.bias, -30, 30))))
+        length = log_tokens(tokens)
+        slope = np.maximum(self.slope + self.growth * length, MIN_SLOPE)
+        return np.asarray(1 / (1 + np.exp(-np.clip(slope * margin + self.bias + self.length * length, -30, 30))))
 
 
 def log_tokens(tokens: npt.NDArray[np.int64]) -> Floats:
@@ -46,23 +50,29 @@ def log_tokens(tokens: npt.NDArray[np.int64]) -> Floats:
     return np.asarray(np.minimum(np.log2(1 + tokens), MAX_LOG_TOKENS))
 
 
-def calibrate(margin: Floats, tokens: npt.NDArray[np.int64], good: npt.NDArray[np.bool_], weight: Floats) -> Calibration:
-    """Fit by Newton's method to texts that are good or not; `weight` says how much each counts.
+def calibrate(
+    margin: Floats, tokens: npt.NDArray[np.int64], good: npt.NDArray[np.bool_], weight: Floats, by_length: bool = False
+) -> Calibration:
+    """Fit by Newton's method to texts that are good or not; `weight` says how much each counts, `by_length` whether `length` is fitted.
 
     Margins are brought to a standard deviation of 1 first, so the ridge that keeps separable data finite means the same for all models.
     """
     scale = max(float(np.sqrt(np.average(margin**2, weights=weight))), 1e-12)
-    features = np.stack([margin / scale, margin / scale * log_tokens(tokens), np.ones(len(margin))], axis=1)
+    columns = [margin / scale, margin / scale * log_tokens(tokens), np.ones(len(margin))] + [log_tokens(tokens)] * by_length
+    features = np.stack(columns, axis=1)
     weight = weight / weight.sum()
-    theta = np.zeros(3)
-    penalty = _RIDGE * np.diag([1.0, 1.0, 0.0])
+    theta = np.zeros(len(columns))
+    penalty = _RIDGE * np.diag([1.0, 1.0, 0.0, 1.0][: len(columns)])
     for _ in range(_STEPS):
         p = 1 / (1 + np.exp(-np.clip(features @ theta, -30, 30)))
         gradient = features.T @ (weight * (p - good)) + penalty @ theta
-        hessian = (features * (weight * p * (1 - p))[:, None]).T @ features + penalty + 1e-9 * np.eye(3)
+        hessian = (features * (weight * p * (1 - p))[:, None]).T @ features + penalty + 1e-9 * np.eye(len(columns))
         step = np.linalg.solve(hessian, gradient)
-        theta -= step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
-    return Calibration(float(theta[0] / scale), float(theta[1] / scale), float(theta[2]))
+        longest = float(np.abs(step).max())
+        theta -= step * min(1.0, 5.0 / max(longest, 1e-12))
+        if longest < 1e-9:
+            break
+    return Calibration(float(theta[0] / scale), float(theta[1] / scale), *map(float, theta[2:]))
 
 
 def balanced(*groups: npt.NDArray[np.int64]) -> Floats:

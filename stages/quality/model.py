@@ -23,7 +23,7 @@ from stages.quality.calibration import Calibration, Floats, percentiles
 from stages.quality.weights import Sums, Weights, weights
 
 KIND = "quality model of baichuan-corpus"
-TOKENS = 1
+TOKENS = 2
 """Version of `stages.quality.tokens`: a model is read in the tokens that it was trained on, or not at all."""
 BIN, JSON = "model.bin", "model.json"
 
@@ -33,12 +33,17 @@ class QualityModel(NamedTuple):
 
     weights: Weights
     calibration: Calibration
+    sentence_calibration: Calibration
     grids: dict[str, Floats]
     """Quantiles of the reference documents' scores, by language and by `language/domain`."""
 
     def probability(self, found: Sums) -> Floats:
         """Probability of each text to be a good one; NaN for a text without tokens."""
         return np.where(found.tokens > 0, self.calibration.probability(found.margin, found.tokens), np.nan)
+
+    def sentence_probability(self, found: Sums) -> Floats:
+        """The same of each sentence, whose length counts too."""
+        return np.where(found.tokens > 0, self.sentence_calibration.probability(found.margin, found.tokens), np.nan)
 
     def percentile(self, score: Floats, group: str) -> Floats:
         """Where scores stand among the reference documents of a language or `language/domain`; NaN stays NaN."""
@@ -110,7 +115,7 @@ def _load(folder: str, _content: str) -> QualityModel:
     card = describe_model(folder)
     model = import_module("fasttext").load_model(str(find_file(folder) / BIN))
     grids: dict[str, npt.NDArray[np.float64]] = {group: np.array(grid) for group, grid in card["percentiles"].items()}
-    return QualityModel(weights(model), Calibration(**card["calibration"]), grids)
+    return QualityModel(weights(model), Calibration(**card["calibration"]), Calibration(**card["sentence_calibration"]), grids)
 
 
 def _model_bytes(folder: str) -> bytes:

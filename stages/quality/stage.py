@@ -7,7 +7,7 @@
 | `quality_domain_percentile` | the same among those of its language and domain, where the model has enough of them |
 | `quality_bucket` | the percentile in 20 parts, 0 to 19 |
 | `paragraph_quality` | mean of the paragraphs' probabilities: each counts the same, however long |
-| `sentence_quality`, `sentence_quality_min` | mean and worst of the sentences' probabilities |
+| `sentence_quality`, `sentence_quality_min` | mean and worst of the sentences' probabilities, in which their length counts |
 | `quality_spans` | sentences below `min_sentence_quality` outside protected blocks, proposed for removal |
 
 Paragraphs and sentences of fewer than `MIN_TOKENS` tokens are left out. All are null for a language without a model. All thresholds but
@@ -136,7 +136,7 @@ class Quality(Stage):
             scored["quality_domain_percentile"] = by_domain
             scored["paragraph_quality"] = _over(np.add, _long(model.probability(paragraphs), paragraphs.tokens), first)
             of_models.append(scored)
-            of_sentences.append(_long(model.probability(parts), parts.tokens))
+            of_sentences.append(_long(model.sentence_probability(parts), parts.tokens))
         together = np.max if self.ensemble == "max" else np.mean
         result = {name: together([scored[name] for scored in of_models], axis=0) for name in of_models[0]}
         sentence_quality = together(of_sentences, axis=0)

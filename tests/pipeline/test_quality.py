@@ -17,6 +17,8 @@ from pipeline.quality.config import load_training
 from pipeline.quality.train import train
 from pipeline.reselect import select
 from pipeline.run import run
+from stages.quality.model import load_model
+from stages.quality.tokens import RARE
 from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts
 
 MENU = ("Home of the site", "Login", "Terms of use", "Contact us", "The sitemap", "Jobs", "Share this", "Next", "What is new", "Help")
@@ -139,6 +141,19 @@ def test_too_few_documents_and_empty_ones_are_refused(tmp_path: Path) -> None:
         train(load_training(path))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.75])
+def test_tokens_of_few_domains_are_read_as_shapes_if_asked_for(tmp_path: Path, share: float) -> None:
+    model = {"dim": 4, "bucket": 1024, "epochs": 3, "min_domain_share": share, "min_count": 3}
+    path = settings(tmp_path, model=model, held_out=["positives2", "negatives2"])
+    write(tmp_path / "positives0.jsonl", [f"{prose(seed)} The xylophone plays." for seed in range(40)])
+    card = train(load_training(path))
+    assert card["metrics"]["en"]["f1"] == 1.0
+    folder = load_training(path).output
+    assert load_model(folder).weights.has_rare == (share > 0)
+    ngrams = json.loads((Path(folder) / "model.json").read_text(encoding="utf-8"))["ngrams"]
+    assert any(mark in ngram for ngram, _, _ in ngrams["good"] + ngrams["bad"] for mark in RARE) == (share > 0)
+
+
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/thesis.txt").write_text("mine")
@@ -217,7 +232,7 @@ def test_models_that_do_not_fit_are_refused_before_the_run(scored: Callable[...,
     assert "not the model that model.json" in refused(**damaged("mixed", lambda data: data[:-1] + b"x"))
     assert "is damaged" in refused(**damaged("json", lambda data: data[:-5], "model.json"))
     assert "does not describe a quality model" in refused(**damaged("kind", lambda data: b"{}", "model.json"))
-    assert "tokens of version 0" in refused(**damaged("old", lambda data: data.replace(b'"tokens": 1', b'"tokens": 0'), "model.json"))
+    assert "tokens of version 0" in refused(**damaged("old", lambda data: data.replace(b'"tokens": 2', b'"tokens": 0'), "model.json"))
     assert "no reference documents of 'en/law'" in refused(top_share={"en/law": 0.5})
     assert "wanted one with a model: en" in refused(min_quality={"zh": 0.5})
     assert "wanted numbers from 0 to 100" in refused(weights_by_percentile={"good": 2})

@@ -57,6 +57,22 @@ def test_calibration_finds_the_sigmoid_that_made_the_labels() -> None:
     assert calibration_error(found.probability(margin, tokens), good, np.ones(200_000)) < 0.01
 
 
+def test_length_counts_only_where_it_is_asked_for() -> None:
+    rng = np.random.default_rng(1)
+    margin, tokens = rng.normal(size=200_000), rng.integers(1, 1000, 200_000)
+    true = Calibration(0.5, 0.2, -2.0, 0.3)
+    good = rng.random(200_000) < true.probability(margin, tokens)
+    assert calibrate(margin, tokens, good, np.ones(200_000)).length == 0.0
+    found = calibrate(margin, tokens, good, np.ones(200_000), by_length=True)
+    assert found.length == pytest.approx(0.3, abs=0.05)
+    assert np.abs(found.probability(margin, tokens) - true.probability(margin, tokens)).mean() < 0.01
+
+
+def test_a_long_sentence_is_better_than_a_short_one_of_the_same_margin() -> None:
+    short, long = Calibration(1.0, 0.0, 0.0, 0.5).probability(np.zeros(2), np.array([7, 63]))
+    assert (short, long) == pytest.approx((1 / (1 + np.exp(-1.5)), 1 / (1 + np.exp(-3.0))))
+
+
 def test_separable_texts_leave_a_finite_slope() -> None:
     found = calibrate(np.array([1.0, 2.0, -1.0, -2.0]), np.full(4, 7), GOOD, ONES)
     assert np.isfinite(found).all()

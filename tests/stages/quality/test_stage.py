@@ -26,7 +26,7 @@ ODD = ["", "a", "我", "😀" * 20, "x" * 5000, "\ud7ff\x00\ufffd", " \n\t", "�
 def folder(make_model: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """A model folder with given calibration and percentiles."""
 
-    def make(name: str, bias: float = 0.0, grids: dict[str, list[float]] | None = None) -> str:
+    def make(name: str, bias: float = 0.0, length: float = 0.0, grids: dict[str, list[float]] | None = None) -> str:
         path: Path = tmp_path_factory.mktemp(name)
         make_model(2).save_model(str(path / "model.bin"))
         data = (path / "model.bin").read_bytes()
@@ -37,6 +37,7 @@ def folder(make_model: Callable[..., Any], tmp_path_factory: pytest.TempPathFact
             "languages": ["en", "zh"],
             "model": {"bytes": len(data), "xxh3": xxh3_128_hexdigest(data + name.encode())},
             "calibration": {"slope": 1.0, "growth": 0.0, "bias": bias},
+            "sentence_calibration": {"slope": 1.0, "growth": 0.0, "bias": bias, "length": length},
             "percentiles": {"en": even, "zh": even} | (grids or {}),
         }
         (path / "model.json").write_text(json.dumps(card))
@@ -64,6 +65,20 @@ def test_documents_sentences_and_paragraphs_are_scored_by_what_stands_in_them(pl
     assert both["paragraph_quality"] == pytest.approx((good["paragraph_quality"] + bad["paragraph_quality"]) / 2, abs=1e-6)
     assert good["quality_percentile"] == pytest.approx(100 * good["quality"], abs=0.1)
     assert good["quality_bucket"] == int(good["quality_percentile"] / 5)
+
+
+def test_the_length_of_a_sentence_counts_for_its_score_and_not_for_its_document(plain: str, folder: Callable[..., str]) -> None:
+    short, long = "The menu, and the river.", "The menu, and the river, and the menu, and the river, and the menu, and the river."
+    texts: list[str | None] = [short, long]
+    without = scored(Quality(models={"en": (plain,)}), texts).to_pylist()
+    counted = scored(Quality(models={"en": (folder("counted", length=2.0),)}), texts).to_pylist()
+    assert [row["quality"] for row in counted] == [row["quality"] for row in without]
+    assert [row["paragraph_quality"] for row in counted] == [row["paragraph_quality"] for row in without]
+    gains = [after["sentence_quality"] - before["sentence_quality"] for after, before in zip(counted, without, strict=True)]
+    assert min(gains) > 0
+    odds = [row["sentence_quality"] / (1 - row["sentence_quality"]) for row in counted]
+    before = [row["sentence_quality"] / (1 - row["sentence_quality"]) for row in without]
+    assert np.log(odds[0] / before[0]) == pytest.approx(2 * np.log2(1 + 7), abs=0.05)
 
 
 def test_other_languages_and_texts_without_tokens_have_no_scores(plain: str) -> None:
