@@ -18,11 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import InputError
-from tokenizer.megatron import Index, read_index
-
-HEADER = "pack.json"
-VERSION = 1
-"""Of the header. A reader of another version refuses the folder."""
+from tokenizer.megatron import HEADER, HEADER_VERSION, Index, read_index
 
 
 class TokenShards:
@@ -122,9 +118,9 @@ def _read_header(folder: Path) -> dict[str, Any]:
         raise InputError(f"{file}: cannot be read: {error.strerror}; wanted a folder that `corpus pack` has finished") from None
     except ValueError:
         raise InputError(f"{file}: is damaged; pack again") from None
-    if not isinstance(header, dict) or header.get("version") != VERSION:
+    if not isinstance(header, dict) or header.get("version") != HEADER_VERSION:
         version = header.get("version") if isinstance(header, dict) else None
-        raise InputError(f"{file}: version {version} of the header, wanted {VERSION}; pack again with this version of the program")
+        raise InputError(f"{file}: version {version} of the header, wanted {HEADER_VERSION}; pack again with this version of the program")
     return header
 
 

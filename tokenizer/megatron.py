@@ -15,6 +15,10 @@ import numpy.typing as npt
 
 from configs.errors import InputError
 
+HEADER = "pack.json"
+"""Beside the shards: whose ids they hold, and what else is known of them. A reader of another version refuses the folder."""
+HEADER_VERSION = 1
+
 MAGIC = b"MMIDIDX\x00\x00"
 VERSION = 1
 CODES: dict[int, np.dtype[Any]] = {4: np.dtype("<i4"), 8: np.dtype("<u2")}

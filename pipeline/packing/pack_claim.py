@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 
 from configs.errors import RunError
-from model.shards import HEADER
 from pipeline import storage
 from pipeline.claim import first_difference
 from pipeline.config import as_settings
@@ -18,6 +17,7 @@ from pipeline.manifest import identity
 from pipeline.packing.pack_config import PackConfig
 from pipeline.storage import FileInfo
 from tokenizer.codec import MODEL_NAME
+from tokenizer.megatron import HEADER
 
 PREFIX = "train"
 ENDINGS = (".bin", ".idx", ".documents.parquet")

@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 
 from configs.errors import InputError, RunError
-from model.shards import HEADER, VERSION
 from pipeline import storage
 from pipeline.claim import locked
 from pipeline.engine import InProcess, OnRay, Statistics, peak_memory_bytes, run_phase
@@ -32,7 +31,7 @@ from pipeline.texts import text_files
 from tokenizer.byte_level import BYTES
 from tokenizer.codec import MODEL_NAME
 from tokenizer.encoder import Encoder, load_encoder
-from tokenizer.megatron import token_dtype
+from tokenizer.megatron import HEADER, HEADER_VERSION, token_dtype
 from tokenizer.sampling import Sampling
 
 SHARD_FACTOR = 2.5
@@ -103,7 +102,7 @@ class _Packing:
             if unit["rows"]
         ]
         return {
-            "version": VERSION,
+            "version": HEADER_VERSION,
             "tokenizer": {
                 "name": encoder.name,
                 "sha256": encoder.sha256,
