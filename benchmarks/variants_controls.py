@@ -104,7 +104,8 @@ def write_base(data: Path, folder: Path) -> list[str]:
     for name, of_source in rows.items():
         path = folder / f"{name}.jsonl"
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in of_source))
-        sources.append({"name": name, "path": str(path), "domain": name.partition("_")[0]})
+        lang = {"lang": name[-2:]} if name in SOURCES else {}
+        sources.append({"name": name, "path": str(path), "domain": name.partition("_")[0]} | lang)
     stages = [{"normalize": {}}, {"exact_dedup": {}}, {"document_dedup": {}}]
     (folder / "base.yaml").write_text(yaml.safe_dump({"name": "base", "output": "-", "sources": sources, "stages": stages}))
     return list(SOURCES)

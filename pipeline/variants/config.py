@@ -88,6 +88,8 @@ class TrainingSettings:
         if self.tokens < self.batch * self.length:
             needed = f"batch {self.batch} x length {self.length} = {self.batch * self.length:,}"
             raise SettingError("tokens", f"got {self.tokens:,}, which is less than one batch: {needed}")
+        if self.schedule.warmup_steps >= (steps := self.tokens // (self.batch * self.length)):
+            raise SettingError("schedule", f"warmup_steps: got {self.schedule.warmup_steps:,} of {steps:,} steps in all; warm up shorter")
 
 
 @dataclass(frozen=True, kw_only=True)

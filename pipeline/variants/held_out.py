@@ -127,11 +127,12 @@ def _check_domains(settings: HeldOutSettings, frame: Frame, sets: npt.NDArray[np
             if not (measured & (sets == name) & (frame.domain == domain)).any():
                 there = (frame.domain == domain) & (sets == name) & (frame.unit < settings.share)
                 cells, place = np.unique(frame.cell[there], return_inverse=True)
-                most = max(np.bincount(place, frame.num_bytes[there]).tolist(), default=0)
+                sizes = np.bincount(place, frame.num_bytes[there]).astype(np.int64).tolist()
+                held = ", ".join(f"{cell.rpartition('/')[2]} {size:,}" for cell, size in zip(cells.tolist(), sizes, strict=True))
                 raise ConfigError(
-                    f"held_out: the {name} set has too little of domain '{domain}': {int(most):,} bytes in its largest language"
-                    f"{f', {len(cells)} languages' if len(cells) > 1 else ''}, wanted {settings.min_bytes:,}; raise held_out.share, lower "
-                    "held_out.min_bytes, or name the other domains in held_out.domains"
+                    f"held_out: the {name} set has too little of domain '{domain}': bytes by language are {held or 'none'}; wanted "
+                    f"{settings.min_bytes:,} in one of {', '.join(settings.languages)}; raise held_out.share, lower held_out.min_bytes, or "
+                    "name the other domains in held_out.domains"
                 )
 
 
