@@ -10,7 +10,6 @@ tokenizer are refused: ids of two vocabularies look alike, and the loss tells no
 
 import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ class TokenShards:
         self._indexes = [_checked_index(folder, shard, header["dtype"]) for shard in self._shards]
         files = [folder / f"{shard['prefix']}.bin" for shard in self._shards]
         self._ids = [np.memmap(file, index.dtype, "r") for file, index in zip(files, self._indexes, strict=True)]
+        self._names: tuple[str, Any] = ("", None)
         self._bounds = np.cumsum([0, *(len(ids) for ids in self._ids)], dtype=np.int64)
         if self._bounds[-1] != self.num_tokens:
             raise InputError(f"{folder / HEADER}: says {self.num_tokens:,} tokens, the shards hold {self._bounds[-1]:,}; pack again")
@@ -81,8 +81,7 @@ class TokenShards:
             first = int(np.searchsorted(pointers, low * dtype.itemsize, "right")) - 1
             behind = int(np.searchsorted(pointers, high * dtype.itemsize))
             prefix = self._shards[number]["prefix"]
-            ids = _document_ids(self.folder / f"{prefix}.documents.parquet")[first:behind]
-            found += [(prefix, name) for name in ids.to_pylist()]
+            found += [(prefix, name) for name in self._names_of(prefix)[first:behind].to_pylist()]
         return found
 
     def verify(self) -> None:
@@ -95,6 +94,18 @@ class TokenShards:
                 wanted = shard[f"{suffix}_sha256"]
                 if found != wanted:
                     raise InputError(f"{file}: damaged: its sha256 is {found[:12]}…, {HEADER} says {wanted[:12]}…; pack again")
+
+    def _names_of(self, prefix: str) -> Any:
+        """The ids of a shard's documents; those of the last shard are kept."""
+        if self._names[0] != prefix:
+            import pyarrow.parquet as pq
+
+            file = self.folder / f"{prefix}.documents.parquet"
+            try:
+                self._names = (prefix, pq.read_table(file, columns=["id"])["id"])
+            except OSError as error:
+                raise InputError(f"{file}: cannot be read: {error}; pack again") from None
+        return self._names[1]
 
     def _check(self, start: int, stop: int) -> None:
         if not 0 <= start <= stop <= self.num_tokens:
@@ -141,13 +152,3 @@ def _checked_index(folder: Path, shard: dict[str, Any], dtype: str) -> Index:
     if size != wanted:
         raise InputError(f"{file}: {'cut off' if size < wanted else 'too long'}: {size:,} bytes, wanted {wanted:,}; pack again")
     return index
-
-
-@lru_cache(maxsize=4)
-def _document_ids(file: Path) -> Any:
-    try:
-        import pyarrow.parquet as pq
-
-        return pq.read_table(file, columns=["id"])["id"]
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error}; pack again") from None

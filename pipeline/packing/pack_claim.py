@@ -23,7 +23,9 @@ PREFIX = "train"
 ENDINGS = (".bin", ".idx", ".documents.parquet")
 """Of the files of a shard."""
 
-_CLAIM = "claim.json"
+BEGUN = "begun.json"
+"""Says whose the folder is until `pack.json` does."""
+
 _DECIDES = (
     "tokenizer/*.py",
     "stages/text/*.py",
@@ -55,16 +57,14 @@ def packing_code() -> str:
     return identity([hashlib.sha256(file.read_bytes()).hexdigest() for file in files], [metadata.version(name) for name in _COMPUTES])
 
 
-def claim(output: str, work: str, ours: Mapping[str, Any], overwrite: bool) -> dict[str, Any] | None:
+def claim(output: str, ours: Mapping[str, Any], overwrite: bool) -> dict[str, Any] | None:
     """Make the folder ours; the header if this very pack is finished.
 
     Refuses a folder that holds anything else, or the pack of another configuration, input or version unless told to overwrite.
     """
     names = storage.list_names(output) - {".lock"}
-    begun = storage.join(work, _CLAIM)
-    uri = storage.join(output, HEADER) if HEADER in names else begun
-    if storage.exists(uri):
-        theirs = _read(uri)
+    if HEADER in names or BEGUN in names:
+        theirs = _read(storage.join(output, HEADER if HEADER in names else BEGUN))
         if theirs.get("identity") == ours["identity"]:
             shards = {f"{shard['prefix']}{ending}" for shard in theirs.get("shards", ()) for ending in ENDINGS}
             if HEADER in names and shards <= names:
@@ -78,12 +78,12 @@ def claim(output: str, work: str, ours: Mapping[str, Any], overwrite: bool) -> d
     elif names - {"work"} or (names and storage.list_names(storage.join(output, "work")) - {".lock"}):
         raise RunError(f"{output}: holds files that no pack of ours wrote ({', '.join(sorted(names)[:3])}); choose a new folder")
     storage.remove(storage.join(output, HEADER))
-    storage.write_bytes(begun, orjson.dumps(ours))
+    storage.write_bytes(storage.join(output, BEGUN), orjson.dumps(ours))
     return None
 
 
 def _is_ours(name: str) -> bool:
-    return name in (HEADER, MODEL_NAME) or (name.startswith(f"{PREFIX}-") and name.endswith(ENDINGS))
+    return name in (HEADER, BEGUN, MODEL_NAME) or (name.startswith(f"{PREFIX}-") and name.endswith(ENDINGS))
 
 
 def _read(uri: str) -> dict[str, Any]:

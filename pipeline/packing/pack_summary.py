@@ -73,6 +73,12 @@ def print_summary(header: Mapping[str, Any]) -> None:
         f"{total['bytes'] / total['num_tokens']:.2f} bytes per token, {len(header['shards']):,} shards",
         highlight=False,
     )
+    if "seconds" in header:
+        seconds = sum(header["seconds"].values())
+        driver, worker = (f"{header['peak_memory_bytes'][name] / 1e6:,.0f} MB" for name in ("driver", "worker"))
+        console.print(
+            f"{header['bytes'] / 1e6:,.1f} MB of text in {seconds:.1f} s; peak memory: driver {driver}, worker {worker}", highlight=False
+        )
     for name, told in (
         ("capped", "documents would have counted more often than max_epochs allows; they count so often"),
         ("unreadable_records", "records could not be read and are left out; make a corpus of these files with `corpus run` to see which"),

@@ -6,6 +6,7 @@ are spread over files and in whatever order these are named; so is the header, b
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,7 +22,7 @@ from pipeline.kernels import drop_stale_kernels
 from pipeline.manifest import identity
 from pipeline.packing.encode_unit import EncodeWork, encode_file, warm_up
 from pipeline.packing.order_unit import CountWork, OrderWork, count, order
-from pipeline.packing.pack_claim import ENDINGS, PREFIX, claim, packing_code, record
+from pipeline.packing.pack_claim import BEGUN, ENDINGS, PREFIX, claim, packing_code, record
 from pipeline.packing.pack_config import PackConfig
 from pipeline.packing.pack_summary import summarise
 from pipeline.plan import WORKER_BYTES
@@ -33,6 +34,9 @@ from tokenizer.codec import MODEL_NAME
 from tokenizer.encoder import Encoder, load_encoder
 from tokenizer.megatron import HEADER, HEADER_VERSION, token_dtype
 from tokenizer.sampling import Sampling
+
+_OURS = re.compile(r"encoded|(start|counted|ordered)-[0-9a-f]{16}")
+"""Names of the folders that packs make below `work`."""
 
 SHARD_FACTOR = 2.5
 """Peak bytes of a task that orders a shard, above `WORKER_BYTES`, by the bytes of the shard (measured: docs/packing.md)."""
@@ -49,7 +53,7 @@ def pack(config: PackConfig, overwrite: bool = False, quiet: bool = False) -> di
     work = config.engine.work or storage.join(config.output, "work")
     with locked(config.output):
         ours = record(config, encoder.sha256, files)
-        if finished := claim(config.output, work, ours, overwrite):
+        if finished := claim(config.output, ours, overwrite):
             return finished | {"already_complete": True}
         with locked(work):
             for folder in (work, config.output):
@@ -62,7 +66,8 @@ def pack(config: PackConfig, overwrite: bool = False, quiet: bool = False) -> di
             if encoder.model is not None:
                 storage.write_bytes(storage.join(config.output, MODEL_NAME), encoder.model)
             storage.write_bytes(storage.join(config.output, HEADER), orjson.dumps(header, option=orjson.OPT_INDENT_2))
-            for name in storage.list_names(work) - {".lock"}:
+            storage.remove(storage.join(config.output, BEGUN))
+            for name in filter(_OURS.fullmatch, storage.list_names(work)):
                 storage.remove(storage.join(work, name))
         if config.engine.work is None:
             storage.remove(work)

@@ -15,7 +15,7 @@ import yaml
 
 from configs.errors import InputError, RunError
 from model.shards import TokenShards
-from pipeline import cli
+from pipeline import cli, storage
 from pipeline.config import Engine
 from pipeline.packing.pack_config import PackConfig
 from pipeline.packing.packer import pack
@@ -104,8 +104,22 @@ def test_the_stream_is_that_of_a_slow_reference(epochs: float, tmp_path: Path) -
         shards.verify()
         assert shards.tokens(0, shards.num_tokens).tolist() == [i for _, _, ids in stream(config.output) for i in ids]
         assert shards.segments(0, shards.num_tokens)[-1] == header["num_documents"] == len(stream(config.output))
-        assert not (Path(config.output) / "work").exists()
+        assert not {"work", "begun.json"} & {path.name for path in Path(config.output).iterdir()}
     assert (Path(config.output) / "tokenizer.model").read_bytes() == model
+
+
+def test_ids_of_a_large_vocabulary_take_four_bytes(tmp_path: Path) -> None:
+    rows = documents(8)
+    fillers = [(f"<reserved_{i}>", 0.0, 3) for i in range(65_500)]
+    model = written_model([("</s>", 0.0, 3), ("▁", -3.0, 1), *fillers, ("e", -2.0, 1), ("一", -1.0, 1)])
+    (tmp_path / "tokenizer.model").write_bytes(model)
+    config = config_of(tmp_path, write_run(tmp_path / "run", [rows]), tokenizer=str(tmp_path))
+    header = pack(config, quiet=True)
+    assert header["dtype"] == "int32"
+    found = stream(config.output)
+    assert found == reference(rows, Tokenizer(model, "written").encode, 257, 1.0)
+    assert max(number for _, _, ids in found for number in ids) > 65_535
+    assert TokenShards.open(config.output).tokens(0, len(found[0][2])).tolist() == found[0][2]
 
 
 def test_the_same_bytes_for_any_workers_files_and_order(tmp_path: Path) -> None:
@@ -170,6 +184,28 @@ def test_a_finished_pack_is_left_alone_a_damaged_one_is_mended_and_another_refus
     (tmp_path / "mine" / "thesis.txt").write_text("")
     with pytest.raises(RunError, match=r"holds files that no pack of ours wrote \(thesis\.txt\)"):
         pack(config_of(tmp_path, run, "mine"), overwrite=True, quiet=True)
+
+
+def test_a_folder_of_intermediates_may_be_shared_and_keeps_what_is_not_ours(tmp_path: Path) -> None:
+    run, work = write_run(tmp_path / "run", [documents(8)]), tmp_path / "work"
+    work.mkdir()
+    (work / "shards").mkdir()
+    (work / "thesis.txt").write_text("")
+    engine = Engine(executor="inprocess", work=str(work))
+    for name, seed in (("first", 17), ("second", 18)):
+        pack(config_of(tmp_path, run, name, engine=engine, seed=seed), quiet=True)
+    assert {path.name for path in work.iterdir()} == {".lock", "shards", "thesis.txt"}
+
+
+def test_a_pack_in_an_object_store_has_the_same_bytes(bucket: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [documents(30)])
+    plain = config_of(tmp_path, run, shard_tokens=3_000)
+    wanted = pack(plain, quiet=True)["shards"]
+    stored = config_of(tmp_path, run, output=f"{bucket}/pack", shard_tokens=3_000)
+    assert pack(stored, quiet=True)["shards"] == wanted
+    assert pack(stored, quiet=True)["already_complete"]
+    names = storage.list_names(stored.output)
+    assert {name: storage.read_bytes(f"{stored.output}/{name}") for name in names if name != "pack.json"} == shard_bytes(plain.output)
 
 
 def test_every_document_is_accounted_for(tmp_path: Path) -> None:
