@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 
 from pipeline.texts import texts
 from pipeline.tokenizer import load_or_make
-from stages.text.buffers import text_buffer
 from tokenizer.codec import Tokenizer
-from tokenizer.sampling import hash_units
+from tokenizer.heldout import part
 from tokenizer.train import train
 
 HELD_OUT_SHARE = 0.1
@@ -27,14 +26,10 @@ UNSEEN = {"news_zh": 0.97, "law_zh": 0.97, "technews_zh": 0.97}
 """At most so much of Baichuan-7B's where the whole domain was left out."""
 
 
-def part(batches: Iterable[pa.RecordBatch], held_out: bool, without: str | None, split: int) -> Iterator[pa.RecordBatch]:
+def split_part(batches: Iterable[pa.RecordBatch], held_out: bool, without: str | None, split: int) -> Iterator[pa.RecordBatch]:
     """The held-out documents, or the others without those of a domain."""
-    for batch in batches:
-        mask = hash_units(text_buffer(batch["id"]), split) < HELD_OUT_SHARE
-        mask = mask if held_out else ~mask
-        if without and not held_out:
-            mask &= pc.not_equal(batch["domain"], without).to_numpy(zero_copy_only=False)
-        yield batch.filter(pa.array(mask))
+    for batch in part(batches, HELD_OUT_SHARE, split, held_out=held_out):
+        yield batch if held_out or without is None else batch.filter(pc.not_equal(batch["domain"], without))
 
 
 def main() -> None:
@@ -49,7 +44,7 @@ def main() -> None:
     read = texts([f"{arguments.data}/*.jsonl.zst"])
     config = load_or_make(arguments.config, {"input": [f"{arguments.data}/*.jsonl.zst"]}, tuple(arguments.overrides))
     started = time.perf_counter()
-    trained = train(config, lambda: part(read(), False, arguments.without, arguments.split))
+    trained = train(config, lambda: split_part(read(), False, arguments.without, arguments.split))
     facts = trained.facts
     print(
         f"{time.perf_counter() - started:.0f} s, {facts['texts']['bytes_taken'] / 1e6:.1f} MB, {facts['words']:,} words, "
@@ -60,7 +55,7 @@ def main() -> None:
     all_of = {"ours": Tokenizer(trained.model, "ours")}
     all_of |= {name: Tokenizer.load(rebuilt / f"{name}.spm.model") for name in ("baichuan7b", "llama2")}
     held: dict[str, list[pa.Array]] = {}
-    for batch in part(read(), True, None, arguments.split):
+    for batch in split_part(read(), True, None, arguments.split):
         if batch.num_rows:
             held.setdefault(batch["domain"][0].as_py(), []).append(batch["text"])
     print("tokens per character on held-out documents\ndomain                  ours  bc7b  llama2  ours/bc7b ours/llama2")
