@@ -70,7 +70,7 @@ def train(
     world = join(config.device)
     plan = make_plan(config, source, heldout, world)
     folder = Path(config.output)
-    with _processor(config.threads), _memory(config):
+    with _machine(config, world), _memory(config):
         finished = _claim(folder, plan, config, world, overwrite)
         if finished is not None:
             return TrainResult(**finished)
@@ -241,16 +241,18 @@ def _board(folder: Path) -> Any:
 
 
 @contextmanager
-def _processor(threads: int) -> Iterator[None]:
-    """So many threads, and no denormal numbers, with which a CPU computes a hundred times slower; as before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+def _machine(config: TrainConfig, world: World) -> Iterator[None]:
+    """The threads, a random state that the seed decides, and no denormal numbers, which slow a CPU a hundredfold; then as before."""
+    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    torch.set_num_threads(config.threads or threads)
+    torch.manual_seed(config.seed * world.size + world.rank)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
-        torch.set_num_threads(before)
+        torch.set_rng_state(random)
+        torch.set_num_threads(threads)
 
 
 @contextmanager

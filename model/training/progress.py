@@ -11,16 +11,10 @@ from model.training.distributed import World
 
 LINE_EVERY_SECONDS = 15.0
 PEAK_FLOPS = {
-    "H100": 989e12,
-    "H200": 989e12,
-    "H800": 989e12,
-    "GH200": 989e12,
-    "A100": 312e12,
-    "A800": 312e12,
-    "L40S": 362e12,
-    "4090": 165e12,
+    **{"B200": 2250e12, "H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "H800": 989e12},
+    **{"A100": 312e12, "A800": 312e12, "L40S": 362e12, "4090": 165e12},
 }
-"""Dense bf16 by the makers' data sheets, of GPUs whose name contains the key."""
+"""Dense bf16 by the makers' data sheets, of GPUs whose name contains the key; the first key that fits."""
 
 
 def peak_flops(device: torch.device) -> float | None:

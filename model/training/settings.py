@@ -53,8 +53,8 @@ class OptimizerSettings:
     """AdamW."""
 
     kind: Literal["adamw", "adamw_split", "adamw_bf16"] = "adamw"
-    """`adamw`: weights and moments in fp32, 16 bytes a parameter with gradients, and 2 for bf16 copies. `adamw_split`: the same numbers, the
-    weights in two halves of which the upper computes, bf16 gradients, 14. `adamw_bf16`: all in bf16, rounded stochastically, 8."""
+    """`adamw`: weights and moments in fp32, 16 bytes a parameter with gradients, and 2 for bf16 copies. `adamw_split`: the same, weights
+    in two halves of which the upper computes, bf16 gradients, 14. `adamw_bf16`: all in bf16, rounded stochastically, 8."""
     learning_rate: Annotated[float, Between(0)] = 1e-3
     """The highest of the schedule."""
     beta1: Share = 0.9
@@ -77,8 +77,9 @@ class StepSettings:
     compute capability 8.9 or more, scaled by tensor; figures made so carry its name."""
     compile: bool | None = None
     """Default: on CUDA. On a CPU compiling takes half a minute and gains little."""
-    compile_scope: Literal["model", "layer"] = "model"
-    """`layer`: one graph that all layers share, as always where a model is cut over devices; compiles in a fraction of the time."""
+    compile_scope: Literal["layer", "model"] = "layer"
+    """`layer`: one graph that all layers share, compiled in a fraction of the time. `model`: the whole step in one graph, on one device
+    only; with ALiBi torch 2.13 could not lower it on a CPU."""
     attention: Literal["auto", "cudnn", "flash", "efficient", "math"] = "auto"
     """Kernel of causal attention without segments on CUDA; `auto` takes the first of this order that runs."""
     activations: Literal["keep", "selective", "recompute"] = "keep"

@@ -35,6 +35,8 @@ class Snapshot:
 
     folder: Path
     facts: Mapping[str, Any]
+    rank: int
+    """Of the process that reads it."""
 
     @property
     def step(self) -> int:
@@ -42,12 +44,13 @@ class Snapshot:
         return int(self.facts["step"])
 
     def read(self, name: str, rows: tuple[int, int] | None) -> Tensor | None:
-        """Rows [begin, end) of a tensor, from whichever processes had them; `None` for `rows` is the first process's tensor, if any."""
+        """Rows [begin, end) of a tensor, from whichever processes had them; without `rows`, what this process had, if anything."""
+        if rows is None:
+            with safe_open(self.folder / _file(self.rank % self.facts["processes"]), "pt") as opened:
+                return cast(Tensor, opened.get_tensor(name)) if name in opened.keys() else None  # noqa: SIM118
         parts, first = [], 0
         for rank in range(self.facts["processes"]):
             with safe_open(self.folder / _file(rank), "pt") as opened:
-                if rows is None:
-                    return cast(Tensor, opened.get_tensor(name)) if name in opened.keys() else None  # noqa: SIM118
                 held = opened.get_slice(name)
                 num_rows = held.get_shape()[0]
                 begin, end = max(rows[0] - first, 0), min(rows[1] - first, num_rows)
@@ -99,7 +102,7 @@ class Snapshots:
     def latest(self) -> Snapshot | None:
         """The last complete one; call `wait` before."""
         complete = self._complete()
-        return _opened(complete[-1]) if complete else None
+        return _opened(complete[-1], self._world.rank) if complete else None
 
     def _write(self, step: int, facts: dict[str, Any]) -> None:
         final = self._folder / f"step-{step:07}"
@@ -132,12 +135,12 @@ class Snapshots:
         return sorted(path for path in self._folder.glob("step-*") if path.suffix != ".tmp" and (path / STATE).exists())
 
 
-def _opened(folder: Path) -> Snapshot:
+def _opened(folder: Path, rank: int) -> Snapshot:
     facts = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    lacking = [rank for rank in range(facts["processes"]) if not (folder / _file(rank)).exists()]
+    lacking = [name for name in map(_file, range(facts["processes"])) if not (folder / name).exists()]
     if lacking:
-        raise RunError(f"{folder}: {_file(lacking[0])} is missing; delete this checkpoint to go on from the one before")
-    return Snapshot(folder, facts)
+        raise RunError(f"{folder}: {lacking[0]} is missing; delete this checkpoint to go on from the one before")
+    return Snapshot(folder, facts, rank)
 
 
 def _file(rank: int) -> str:

@@ -207,7 +207,7 @@ def build(shape: BaichuanConfig, settings: StepSettings, seed: int = 0, world: W
         model.model.stream_dtype = torch.bfloat16
     if _compiles(settings, world) and _by_layer(settings, world):
         for layer in model.model.layers:
-            layer.compile()
+            layer.compile(fullgraph=world.size == 1)
     if world.size > 1:
         shard(model, model.model.layers, torch.float32 if settings.precision == "fp32" else torch.bfloat16)
     model.to_empty(device=world.device)
@@ -233,6 +233,11 @@ def check_machine(settings: StepSettings, world: World) -> None:
         from model.training.fp8 import check_fp8
 
         check_fp8(world.device)
+    if settings.activations == "selective" and _compiles(settings, world) and _by_layer(settings, world):
+        model = "compile_scope: model, " if world.size == 1 else ""
+        raise ConfigError(
+            f"step.activations: selective forgets all of a layer that is compiled by itself; take {model}compile: false, or recompute"
+        )
     if settings.optimizer.kind != "adamw" and settings.precision == "fp32":
         kind = settings.optimizer.kind
         raise ConfigError(f"step.optimizer.kind: {kind} keeps weights in bf16, and step.precision is fp32; take bf16 or adamw")

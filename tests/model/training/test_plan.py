@@ -10,7 +10,7 @@ import torch
 from configs.errors import ConfigError, CorpusError, InputError, RunError
 from configs.loader import CONFIGS, SettingError
 from model import Baichuan, preset
-from model.train import ModelSettings, StepSettings, TrainConfig, load_config, train
+from model.train import ModelSettings, OptimizerSettings, StepSettings, TrainConfig, load_config, train
 from model.training import loop
 from model.training.distributed import World
 from model.training.plan import make_plan
@@ -103,6 +103,23 @@ def test_training_goes_on_from_weights(tmp_path: Path) -> None:
     assert second.loss < first.loss
     one, two = (Baichuan.from_pretrained(tmp_path / name / "model").state_dict() for name in ("first", "second"))
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_training_is_decided_by_its_seed_and_leaves_torch_as_it_was(tmp_path: Path) -> None:
+    """Also where weights are rounded by chance."""
+    step = StepSettings(compile=False, optimizer=OptimizerSettings(kind="adamw_bf16", learning_rate=1e-2))
+    config = settings(tmp_path, tokens=1024, step=step)
+    torch.manual_seed(1)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    for name, seed in (("one", 4), ("two", 4), ("other", 5)):
+        train(dataclasses.replace(config, output=str(tmp_path / name), seed=seed), stream(), quiet=True)
+        assert torch.equal(torch.get_rng_state(), before)
+        assert torch.get_num_threads() == threads
+        torch.manual_seed(1 if name == "two" else 2)
+        before = torch.get_rng_state()
+    assert torch.tensor([1e-40]).mul(1.0).item() > 0
+    one, two, other = ((tmp_path / name / "metrics.jsonl").read_bytes() for name in ("one", "two", "other"))
+    assert one == two != other
 
 
 @pytest.mark.parametrize("message", ["[enforce fail at alloc_cpu.cpp:116] DefaultCPUAllocator: can't allocate memory: you tried", "CUDA"])

@@ -142,13 +142,17 @@ def test_what_this_machine_cannot_do_is_refused() -> None:
         trainer(precision="fp8")
     with pytest.raises(ConfigError, match=r"adamw_bf16 keeps weights in bf16, and step\.precision is fp32"):
         trainer(optimizer=OptimizerSettings(kind="adamw_bf16"))
+    with pytest.raises(ConfigError, match=r"selective forgets all of a layer that is compiled by itself; take compile_scope: model"):
+        trainer(compile=True, activations="selective")
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by torch itself, of its own class
-def test_a_compiled_step_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # Dynamo looks at a layer's input
+@pytest.mark.parametrize("scope", ["layer", "model"])
+def test_a_compiled_step_learns_the_same(monkeypatch: pytest.MonkeyPatch, scope: Any) -> None:
     compile_as = torch.compile
     monkeypatch.setattr(torch, "compile", lambda function, **options: compile_as(function, backend="aot_eager", **options))
-    plain, compiled = trainer(micro_batch=3), trainer(micro_batch=3, compile=True)
+    plain, compiled = trainer(micro_batch=3), trainer(micro_batch=3, compile=True, compile_scope=scope)
     for _ in range(3):
         ours, theirs = compiled.step(batch(), 1e-2), plain.step(batch(), 1e-2)
         assert ours.loss == pytest.approx(theirs.loss, abs=1e-5)
