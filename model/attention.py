@@ -110,9 +110,17 @@ def flex_attend(
         return score + slopes_H[h] * (j - (i + offset))
 
     batch = None if segments_BM is None else len(segments_BM)
-    block_mask = create_block_mask(seen, batch, None, num_queries, num_keys, device=str(device), _compile=compiled)
-    kernel = _compiled_flex() if compiled else _flex()
-    return partial(kernel, score_mod=None if slopes_H is None else lowered, block_mask=block_mask)
+    # Within a graph that is being compiled, it is part of that graph
+    create = _compiled_block_mask() if compiled and not torch.compiler.is_compiling() else create_block_mask
+    block_mask = create(seen, batch, None, num_queries, num_keys, device=str(device))
+    kernel = _compiled_flex() if compiled and not torch.compiler.is_compiling() else _flex()
+    return partial(_over_contiguous, kernel, None if slopes_H is None else lowered, block_mask)
+
+
+def _over_contiguous(kernel: Any, score_mod: Any, block_mask: Any, q_BHND: Tensor, k_BHMD: Tensor, v_BHMD: Tensor) -> Tensor:
+    """Compiled with a layer whose RoPE leaves them transposed, the kernel read the wrong places (torch 2.13 on a CPU: off by 5)."""
+    out: Tensor = kernel(q_BHND.contiguous(), k_BHMD.contiguous(), v_BHMD.contiguous(), score_mod=score_mod, block_mask=block_mask)
+    return out
 
 
 def _flex() -> Any:
@@ -124,3 +132,10 @@ def _flex() -> Any:
 @cache
 def _compiled_flex() -> Any:
     return torch.compile(_flex())
+
+
+@cache
+def _compiled_block_mask() -> Any:
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    return torch.compile(create_block_mask)
