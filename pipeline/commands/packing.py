@@ -1,7 +1,7 @@
 """`corpus pack`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ def pack(
     seed: Annotated[int | None, typer.Option("--seed", help="Decides the order of the documents.")] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="How often the whole is repeated.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Where the stream ends.")] = None,
+    window: Annotated[int | None, typer.Option("--window", help="Training's length: few documents that fit it are cut by it.")] = None,
     overrides: Set = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another pack in that folder.")] = False,
     quiet: Quiet = False,
@@ -29,7 +30,8 @@ def pack(
     from pipeline.packing.pack_summary import print_summary
     from pipeline.packing.packer import pack as pack_corpus
 
-    named = {"input": inputs, "tokenizer": tokenizer, "output": output, "seed": seed, "epochs": epochs, "max_tokens": max_tokens}
+    named: dict[str, Any] = {"input": inputs, "tokenizer": tokenizer, "output": output}
+    named |= {"seed": seed, "epochs": epochs, "max_tokens": max_tokens, "window": window}
     settings = load_with_options(PackConfig, config, named, ("input", "tokenizer", "output"), tuple(overrides or ()))
     header = pack_corpus(settings, overwrite, quiet)
     if not quiet:

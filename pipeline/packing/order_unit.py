@@ -14,6 +14,7 @@ from pipeline import arrow_files, storage
 from pipeline.engine import Statistics
 from pipeline.output import write_parquet
 from pipeline.packing.encode_unit import GROUP, NAMES, id_sum
+from tokenizer.fit import fitted, num_cut
 from tokenizer.megatron import index_bytes
 from tokenizer.pack import STREAM, lay
 
@@ -39,6 +40,10 @@ class OrderWork:
     dtype: str
     limit: int | None
     """At most so many tokens, whole documents; all if none."""
+    start: int
+    """The position of the shard's first token in the stream."""
+    window: int | None
+    """See `PackConfig`."""
     output: str
     """The files' name without endings."""
 
@@ -58,11 +63,13 @@ def order(work: OrderWork) -> Statistics:
     runs = [run for uri in work.sent for run in _parts(uri, work)]
     table = pa.Table.from_batches([run.drop_columns(["ids"]) for run in runs]) if runs else None
     if table is None or not table.num_rows:
-        return {"rows": 0, "received": 0, "tokens": 0, "groups": [], "id_sum": 0, "repeated_ids": 0}
+        return {"rows": 0, "received": 0, "tokens": 0, "groups": [], "id_sum": 0, "repeated_ids": 0, "cut": 0}
     lengths = np.concatenate([np.diff(run["ids"].offsets.to_numpy()) for run in runs])
     rows, num_repeated = _in_order(table, runs)
     if work.limit is not None:
         rows = rows[: int(np.searchsorted(np.cumsum(lengths[rows]), work.limit, "right"))]
+    if work.window is not None:
+        rows = rows[fitted(lengths[rows], work.start, work.window)]
     ends = np.cumsum(lengths[rows])
     starts = np.full(table.num_rows, -1, np.int64)
     starts[rows] = ends - lengths[rows]
@@ -75,6 +82,7 @@ def order(work: OrderWork) -> Statistics:
         first += run.num_rows
     written = table.take(pa.array(rows))
     statistics = {"rows": len(rows), "received": table.num_rows, "tokens": len(ids), "repeated_ids": num_repeated}
+    statistics["cut"] = num_cut(lengths[rows], work.start, work.window) if work.window is not None else 0
     statistics |= {"id_sum": id_sum(written.filter(pa.array(written["epoch"].to_numpy() == 0))["id"].combine_chunks())}
     statistics |= {"groups": _groups(written, lengths[rows]), "documents": len(rows), "bytes": int(np.sum(written["num_bytes"].to_numpy()))}
     return statistics | (_write(work.output, ids, lengths[rows], written) if len(rows) else {})

@@ -28,6 +28,8 @@ class PackConfig:
     """No document counts more often. Up to four epochs are worth almost as much as new text (Muennighoff et al., 2023)."""
     max_tokens: Positive | None = None
     """The stream ends before the document with which it would have more."""
+    window: Annotated[int, Between(2, 1 << 20)] | None = None
+    """The length of training's samples: the order is changed where else a document that fits one would lie across two."""
     languages: dict[str, Weight] = field(default_factory=dict)
     """How often documents of a language count, 1 where it is not named; multiplies the corpus' weights, as `domains` does."""
     domains: dict[str, Weight] = field(default_factory=dict)

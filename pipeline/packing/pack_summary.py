@@ -42,6 +42,7 @@ def summarise(encoded: Sequence[Mapping[str, Any]], shards: Sequence[Mapping[str
         "documents": documents,
         "capped": sum(group["capped"] for group in groups),
         "unreadable_records": sum(unit["unreadable"] for unit in encoded),
+        "cut_by_window": sum(unit["cut"] for unit in shards),
         "repeated_ids": sum(unit["repeated_ids"] for unit in shards),
         "groups": groups,
     }
@@ -79,6 +80,9 @@ def print_summary(header: Mapping[str, Any]) -> None:
         console.print(
             f"{header['bytes'] / 1e6:,.1f} MB of text in {seconds:.1f} s; peak memory: driver {driver}, worker {worker}", highlight=False
         )
+    if header["window"] is not None:
+        cut = f"{header['cut_by_window']:,} documents that fit a window of {header['window']:,} tokens lie across two"
+        console.print(cut, highlight=False)
     for name, told in (
         ("capped", "documents would have counted more often than max_epochs allows; they count so often"),
         ("unreadable_records", "records could not be read and are left out; make a corpus of these files with `corpus run` to see which"),

@@ -118,6 +118,7 @@ class _Packing:
             "dtype": self.dtype,
             "seed": config.seed,
             "epochs": config.epochs,
+            "window": config.window,
             **summarise(encoded, ordered),
             "shards": shards,
         }
@@ -144,12 +145,15 @@ class _Packing:
         rows, tokens = (_added([unit[name] for unit in counted]) for name in ("rows", "tokens"))
         assert sum(rows) == sum(unit["rows"] for unit in encoded), "the files of ids hold other numbers of documents than were encoded"
         assert sum(tokens) == sum(unit["tokens"] for unit in encoded), "the files of ids hold other numbers of ids than were encoded"
-        folder = f"ordered-{identity(key, self.config.max_tokens, self.config.output)}"
-        there = storage.list_names(self.config.output)
-        works, left = {}, self.config.max_tokens
+        config = self.config
+        folder = f"ordered-{identity(key, config.max_tokens, config.window, config.output)}"
+        there = storage.list_names(config.output)
+        works, left = {}, config.max_tokens
         for shard in range(num_shards):
             limit = left if left is not None and left < tokens[shard] else None
-            works[str(shard)] = OrderWork(sent, shard, num_shards, self.dtype, limit, storage.join(self.config.output, _prefix(shard)))
+            output = storage.join(config.output, _prefix(shard))
+            start = sum(tokens[:shard])
+            works[str(shard)] = OrderWork(sent, shard, num_shards, self.dtype, limit, start, config.window, output)
             if not {f"{_prefix(shard)}{ending}" for ending in ENDINGS} <= there:
                 storage.remove(storage.join(self.work, folder, f"{shard}.json"))
             left = None if left is None else left - tokens[shard]

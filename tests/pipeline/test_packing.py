@@ -252,6 +252,27 @@ def test_max_tokens_ends_the_same_stream_before_a_document(tmp_path: Path) -> No
         pack(config_of(tmp_path, run, "none", max_tokens=3), quiet=True)
 
 
+def test_a_window_changes_the_order_within_each_shard_and_says_what_it_still_cuts(tmp_path: Path) -> None:
+    rows = [row | {"text": "x" * (1 + 7919 * number % 997)} for number, row in enumerate(documents(600))]
+    run = write_run(tmp_path / "run", [rows])
+    plain, fitted = (config_of(tmp_path, run, f"window-{w}", shard_tokens=90_000, window=w, max_tokens=200_000) for w in (None, 700))
+    before, header = pack(plain, quiet=True), pack(fitted, quiet=True)
+    assert [shard["num_tokens"] for shard in header["shards"]] == [shard["num_tokens"] for shard in before["shards"]]
+    first, second = (stream(config.output) for config in (plain, fitted))
+    cuts, at = {}, 0
+    for name, found in (("plain", first), ("fitted", second)):
+        at, cuts[name] = 0, 0
+        for _, _, ids in found:
+            cuts[name] += len(ids) <= 700 and at // 700 != (at + len(ids) - 1) // 700
+            at += len(ids)
+    assert header["cut_by_window"] == cuts["fitted"] < cuts["plain"] / 3
+    assert before["cut_by_window"] == 0
+    numbers = [shard["num_documents"] for shard in header["shards"]]
+    for place, number in zip([sum(numbers[:i]) for i in range(len(numbers))], numbers, strict=True):
+        assert sorted(first[place : place + number]) == sorted(second[place : place + number])
+    assert first != second
+
+
 def test_repeats_are_the_copies_and_other_weights_say_nothing_more(tmp_path: Path) -> None:
     rows = [row | {"weight": 3.0, "repeats": number % 3} for number, row in enumerate(documents(12))]
     header = pack(config := config_of(tmp_path, write_run(tmp_path / "run", [rows]), epochs=2.0), quiet=True)
