@@ -7,8 +7,8 @@ that a pack takes some seconds. MB are those of text.
 start-up is left out. Then one Ray worker and two in turns, wall time without start-up; `control` is the same ratio, at the same moment, of
 processes that only multiply: what the machine has to give. Memory is the largest worker's, for shards of two sizes.
 
-What a length cuts: of documents that are not longer than T, those that plain concatenation lays across a multiple of T; the share of
-tokens that thereby lose the beginning of their document; and the share that no packing could give theirs, since the document is longer.
+What a length cuts: of documents that are not longer than T, those that lie across a multiple of T; the share of tokens that thereby lose
+the beginning of their document; and the share of those that no packing could give theirs, since the document is longer.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,6 +30,7 @@ from model.shards import TokenShards
 from pipeline.config import Engine
 from pipeline.packing.pack_config import PackConfig
 from pipeline.packing.packer import pack
+from tokenizer.fit import fitted, num_cut
 
 FOLDER = Path("out/benchmarks/packing")
 LENGTHS = (512, 1024, 2048, 4096, 8192, 32_768)
@@ -84,21 +86,28 @@ def rate(header: dict[str, Any]) -> float:
 
 
 def print_cuts(folder: Path) -> None:
-    """What plain concatenation cuts at each length."""
+    """What windows of each length cut: of the stream as it is, and as `window` would order it."""
     shards = TokenShards.open(folder)
-    segments = shards.segments(0, shards.num_tokens)
-    lengths = np.bincount(segments)[1:]
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
+    lengths = np.bincount(shards.segments(0, shards.num_tokens))[1:].astype(np.int64)
     print(f"{len(lengths):,} documents, median {np.median(lengths):,.0f} tokens, mean {lengths.mean():,.0f}, longest {lengths.max():,}")
-    print("     T  not longer  of these cut  tokens without a beginning  in longer documents")
-    for length in LENGTHS:
-        short = lengths <= length
-        cut = starts // length != (ends - 1) // length
-        orphans = np.where(cut & short, ends - (ends - 1) // length * length, 0).sum()
-        long_orphans = np.where(~short, lengths - length, 0).sum()
-        shares = f"{short.mean():11.1%} {cut[short].mean():12.1%} {orphans / len(segments):26.2%} {long_orphans / len(segments):20.1%}"
-        print(f"{length:6,} {shares}")
+    print("     T  not longer  of these cut  with window  tokens without a beginning  with window  in longer documents  seconds")
+    for window in LENGTHS:
+        started = time.perf_counter()
+        order = fitted(lengths, 0, window)
+        seconds = time.perf_counter() - started
+        short = lengths <= window
+        shares = [num_cut(found, 0, window) / short.sum() for found in (lengths, lengths[order])]
+        orphans = [num_orphans(found, window) / shards.num_tokens for found in (lengths, lengths[order])]
+        longer = np.where(short, 0, lengths - window).sum() / shards.num_tokens
+        columns = f"{short.mean():11.1%} {shares[0]:13.2%} {shares[1]:12.4%} {orphans[0]:27.2%} {orphans[1]:12.4%} {longer:20.1%}"
+        print(f"{window:6,} {columns} {seconds:8.4f}")
+
+
+def num_orphans(lengths: npt.NDArray[np.int64], window: int) -> int:
+    """Tokens whose document begins in an earlier window, although it fits one."""
+    ends = np.cumsum(lengths)
+    cut = ((ends - lengths) // window != (ends - 1) // window) & (lengths <= window)
+    return int(np.where(cut, ends - (ends - 1) // window * window, 0).sum())
 
 
 def print_phases(header: dict[str, Any], label: str) -> None:
