@@ -1,11 +1,12 @@
-"""Do verdicts say what is so? Many resamples of one comparison whose outcome is known.
+"""Do verdicts say what is so? Many resamples of comparisons whose outcome is known.
 
-    python benchmarks/variants_controls.py ../shared/data --output out/variants_controls --resamples 20
+    python benchmarks/variants_controls.py ../shared/data --output out/variants_controls --halves 20 --planted 5
 
 Two variants of real text in both languages: `clean`, and `garbage`, which has as much clean text and beside it spam and copies, together
 30 % of its bytes: invented advertisements of a few templates, and a fiftieth of the clean documents again and again. Each resample holds
-other text out, deals documents anew and starts from other weights. Counted are: garbage judged worse (p < .05 on three seeds); two halves
-of the clean corpus judged alike; its shuffled tokens judged worse; leaked documents found. What is done is kept: run again to continue.
+other text out, deals documents anew and starts from other weights. Counted are: two halves of the clean corpus judged alike (`--halves`
+resamples); garbage judged worse (p < .05 on three seeds), shuffled tokens judged worse, leaked documents found (`--planted` resamples).
+What is done is kept: run again to continue.
 """
 
 import argparse
@@ -22,7 +23,9 @@ import zstandard
 from pipeline.config import Engine
 from pipeline.engine import OnRay
 from pipeline.variants.compare import compare_variants
-from pipeline.variants.config import load_variants
+from pipeline.variants.config import VariantsConfig, load_variants
+from pipeline.variants.steps import prepared
+from pipeline.variants.verdict import compare, judge
 
 SOURCES = ("encyclopedia_en", "encyclopedia_zh", "law_en", "law_zh", "medicine_en", "techdocs_zh", "novels_en", "classics_modern_zh")
 """One source a domain and language."""
@@ -33,11 +36,11 @@ GARBAGE_SHARE = 0.3
 SETTINGS: dict[str, Any] = {
     "name": "controls",
     "held_out": {"share": 0.06, "domains": ["encyclopedia", "law", "medicine", "techdocs", "novels", "classics"],
-                 "curated": ["encyclopedia", "law", "medicine", "techdocs"], "min_bytes": 4000, "max_bytes": 12000},
+                 "curated": ["encyclopedia", "law", "medicine", "techdocs"], "min_bytes": 2000, "max_bytes": 4000},
     "training": {
-        "tokenizer": "bytes", "length": 256, "batch": 8, "learning_rates": [0.004, 0.008], "step": {"precision": "fp32"},
+        "tokenizer": "bytes", "length": 256, "batch": 8, "learning_rates": [0.005, 0.01], "step": {"precision": "fp32"},
         "model": {"preset": "nano", "hidden_size": 48, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
-        "schedule": {"warmup_steps": 5},
+        "schedule": {"warmup_steps": 3}, "tokens": 49_152,
     },
 }  # fmt: skip
 
@@ -79,8 +82,8 @@ def spam(number: int, rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-def write_base(data: Path, folder: Path) -> list[str]:
-    """Write the sources and the run's YAML; names of the clean sources."""
+def write_base(data: Path, folder: Path) -> None:
+    """Write the sources and the run's YAML."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(0)
     rows: dict[str, list[dict[str, str]]] = {}
@@ -108,47 +111,54 @@ def write_base(data: Path, folder: Path) -> list[str]:
         sources.append({"name": name, "path": str(path), "domain": name.partition("_")[0]} | lang)
     stages = [{"normalize": {}}, {"exact_dedup": {}}, {"document_dedup": {}}]
     (folder / "base.yaml").write_text(yaml.safe_dump({"name": "base", "output": "-", "sources": sources, "stages": stages}))
-    return list(SOURCES)
 
 
 def main() -> None:
-    """All resamples, a line each, and the counts."""
+    """A line each resample, and the counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--output", type=Path, default=Path("out/variants_controls"))
-    parser.add_argument("--resamples", type=int, default=20)
-    parser.add_argument("--tokens", type=int, default=98_304)
+    parser.add_argument("--halves", type=int, default=20)
+    parser.add_argument("--planted", type=int, default=5)
     arguments = parser.parse_args()
     base = arguments.output / "sources"
-    clean = list(SOURCES) if (base / "base.yaml").exists() else write_base(arguments.data, base)
-    variants = [{"name": "clean", "stages": [], "sources": clean}, {"name": "garbage", "stages": []}]
-    path = base / "variants.yaml"
+    if not (base / "base.yaml").exists():
+        write_base(arguments.data, base)
+    variants = [{"name": "clean", "stages": [], "sources": list(SOURCES)}, {"name": "garbage", "stages": []}]
     named = {"base": str(base / "base.yaml"), "output": str(arguments.output / "comparison"), "variants": variants}
-    training = SETTINGS["training"] | {"tokens": arguments.tokens}
-    path.write_text(yaml.safe_dump(SETTINGS | named | {"training": training}))
-    counts = dict.fromkeys(("garbage is worse", "halves are alike", "shuffled is worse", "leak is found"), 0)
-    print("resample  garbage                          A/A                              shuffled   leak")
+    (base / "variants.yaml").write_text(yaml.safe_dump(SETTINGS | named))
     with OnRay(Engine(workers=2), ()):
-        for number in range(arguments.resamples):
-            seeds = f"seeds=[{3 * number}, {3 * number + 1}, {3 * number + 2}]"
-            result = compare_variants(load_variants(path, (f"draw={number}", seeds)), quiet=True)
-            garbage, halves, shuffled, leak = (
-                result["verdicts"]["garbage"],
-                *(result["controls"][n] for n in ("halves", "shuffled", "leak")),
-            )
-            alone = garbage["word"] if result["hold"] else _alone(garbage)
-            outcomes = (alone == "worse" and garbage["p"] < 0.05, halves["holds"], shuffled["holds"], leak["holds"])
-            counts = {name: count + outcome for (name, count), outcome in zip(counts.items(), outcomes, strict=True)}
-            figures = [f"{one['change']:+7.2%} p {one['p']:.4f} {word:<14}" for one, word in ((garbage, alone), (halves, halves["word"]))]
-            print(f"{number:>8}  {figures[0]} {figures[1]} {shuffled['change']:+8.1%}   {leak['found']} of {leak['leaked']}", flush=True)
-    for name, count in counts.items():
-        print(f"{name:<20} {count} of {arguments.resamples}")
+        for name, number, resample in (("planted", arguments.planted, planted), ("halves", arguments.halves, halves)):
+            outcomes = []
+            for draw in range(number):
+                seeds = f"seeds=[{3 * draw}, {3 * draw + 1}, {3 * draw + 2}]"
+                line, outcome = resample(load_variants(base / "variants.yaml", (f"draw={draw}", seeds)))
+                print(f"{name} {draw:>2}  {line}", flush=True)
+                outcomes.append(outcome)
+            for what in outcomes[0] if outcomes else ():
+                print(f"{what}: {sum(outcome[what] for outcome in outcomes)} of {number}")
 
 
-def _alone(found: dict[str, Any]) -> str:
-    """The word on a variant if no control had failed: what is missing of its own is nothing."""
-    own = [missing for missing in found["missing"] if not missing.startswith("the control")]
-    return "inconclusive" if own else "worse" if found["change"] > 0 else "better"
+def halves(config: VariantsConfig) -> tuple[str, dict[str, bool]]:
+    """One A/A comparison."""
+    with prepared(config, quiet=True) as comparison:
+        measured = comparison.measure(comparison.pack(("half_a", "half_b")))
+        held_out = comparison.held_out
+    found = compare(held_out, config.training.learning_rates, measured["half_a"].nats, measured["half_b"].nats)
+    word = judge({"halves": found})["halves"].word
+    return f"change {found.change:+.2%}, p {found.p:.3f}, {word}", {"two halves judged alike": word == "inconclusive"}
+
+
+def planted(config: VariantsConfig) -> tuple[str, dict[str, bool]]:
+    """One whole comparison with planted garbage."""
+    result = compare_variants(config, quiet=True)
+    garbage, leak = result["verdicts"]["garbage"], result["controls"]["leak"]
+    shuffled = result["controls"]["shuffled"]
+    low, high = garbage["interval"]
+    line = f"garbage {garbage['change']:+.2%} ({low:+.2%} {high:+.2%}), p {garbage['p']:.4f}, {garbage['word']}"
+    line += f"; shuffled {shuffled['change']:+.1%}, {shuffled['word']}; leak: {leak['found']} of {leak['leaked']} found"
+    outcome = {"garbage judged worse": garbage["word"] == "worse", "shuffled judged worse": shuffled["holds"], "leak found": leak["holds"]}
+    return line, outcome
 
 
 if __name__ == "__main__":
