@@ -7,6 +7,8 @@ from typing import Any
 def card(facts: Mapping[str, Any]) -> str:
     """`README.md` from what `training.json` holds."""
     recipe, texts = facts["recipe"], facts["texts"]
+    share, split = facts["config"]["held_out"], facts["config"]["held_out_seed"]
+    held_out = [f"Held out, to be measured on: a share of {share:g} of the texts, by hash of the id, split {split}.", ""] if share else []
     lines = [
         f"# Tokenizer of {recipe['vocab_size']:,} ids, preset {facts['preset']}",
         "",
@@ -14,6 +16,7 @@ def card(facts: Mapping[str, Any]) -> str:
         f"({texts['bytes_taken']:,} of {texts['bytes_read']:,} bytes): {facts['words']:,} different words. Digits one by one, bytes for "
         f"rare characters, text unchanged; {'a' if recipe['dummy_prefix'] else 'no'} space before each text.",
         "",
+        *held_out,
         "| ids | number |",
         "|---|---:|",
         "| `<unk>` (also padding), `<s>`, `</s>` | 3 |",

@@ -4,8 +4,11 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tokenizer.conftest import batches_of
+from pipeline.texts import texts as texts_of
+from tests.tokenizer.conftest import INPUTS, batches_of, sample_config
+from tokenizer.card import card
 from tokenizer.heldout import SKETCH_SIZE, Overlap, Sketch, is_held_out, part
+from tokenizer.train import train
 
 
 def texts(*values: str) -> pa.Array:
@@ -60,3 +63,9 @@ def test_of_many_texts_a_share_is_checked_in_any_order() -> None:
     assert (learnt.checked, learnt.learnt) == (SKETCH_SIZE, SKETCH_SIZE)
     assert unseen.learnt == 0
     assert 0.8 * SKETCH_SIZE < unseen.checked < 1.2 * SKETCH_SIZE
+
+
+def test_the_card_says_what_was_held_out() -> None:
+    for share, says in ((0.0, False), (0.2, True)):
+        facts = train(sample_config(held_out=share), texts_of(INPUTS)).facts
+        assert ("Held out, to be measured on: a share of 0.2 of the texts, by hash of the id, split 1." in card(facts)) == says
