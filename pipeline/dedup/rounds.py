@@ -16,6 +16,7 @@ from pipeline.exchange import Exchange
 from pipeline.judge import Shard
 from pipeline.manifest import identity
 from pipeline.plan import WORKER_BYTES, Plan, num_partitions
+from pipeline.progress import Progress
 from stages.dedup.stage import DocumentDedup, ExactDedup
 
 BAND_BYTES = 77
@@ -28,6 +29,7 @@ class Phases(Protocol):
     plan: Plan
     memory: int
     folders: set[str]
+    progress: Progress
 
     def phase(
         self, name: str, folder: str, function: Callable[[Any], Statistics], works: Mapping[str, Any], drop: Sequence[str] = ()

@@ -11,7 +11,9 @@ from pipeline.dedup.rounds import Phases
 from pipeline.engine import Statistics
 from pipeline.mixture.cells import total_cells
 from pipeline.mixture.held_out import total_counts
+from pipeline.mixture.learned import learned_shares
 from pipeline.mixture.weigh import weigh_corpus
+from stages.mixture.learn import Learned
 from stages.mixture.shares import natural, rounded, tempered, unimax
 from stages.mixture.stage import HoldingOut, Mixture
 from stages.mixture.weights import Amounts, Cell
@@ -39,10 +41,17 @@ def mix(runner: Phases, counts: Sequence[Statistics], parts: Sequence[str], key:
         return {}
     assert isinstance(stage, HoldingOut)
     cells = total_cells(counts)
-    shares = shares_of(stage, cells)
+    domains = domains_of(cells)
+    learned = None
+    if stage.method == "learned" and domains.names:
+        learned = learned_shares(runner, stage, *domains, parts, key)
+        shares = dict(zip(learned.names, learned.shares.tolist(), strict=True))
+    else:
+        shares = shares_of(stage, domains)
     _write_file(runner, stage, shares)
     given, weighed = weigh_corpus(runner, stage, cells, shares, parts, key)
-    return _report(stage, cells, shares, given, weighed) | {"held_out": _held_out(counts)}
+    report = _report(stage, cells, shares, given, weighed) | {"held_out": _held_out(counts)}
+    return report | ({"learned": _learned(learned)} if learned else {})
 
 
 def domains_of(cells: Sequence[Cell]) -> Domains:
@@ -53,9 +62,9 @@ def domains_of(cells: Sequence[Cell]) -> Domains:
     return Domains(names, different, np.array([sum(cell.weighted_bytes for cell in own) for own in sizes], np.float64))
 
 
-def shares_of(stage: Mixture, cells: Sequence[Cell]) -> dict[str, float]:
-    """The share of each domain by the stage's method; empty where nothing is kept."""
-    names, num_bytes, weighted = domains_of(cells)
+def shares_of(stage: Mixture, domains: Domains) -> dict[str, float]:
+    """The share of each domain by rule; empty where nothing is kept."""
+    names, num_bytes, weighted = domains
     if not weighted.sum() > 0:
         return {}
     budget = weighted.sum() if stage.budget is None else float(stage.budget)
@@ -105,6 +114,19 @@ def _report(
         "by_domain": {name: face([i for i, cell in enumerate(cells) if cell.domain == name]) for name in domains},
         "by_language": {name or "none": face([i for i, cell in enumerate(cells) if cell.lang == name]) for name in languages},
         "without_text": sorted(name for name, share in shares.items() if share > 0 and name not in domains),
+    }
+
+
+def _learned(learned: Learned) -> dict[str, Any]:
+    """How the shares came about; the rest is in `mixture/learned.json`."""
+    return {
+        "proxies": len(learned.mixes),
+        "law": learned.law,
+        "rank_correlation": learned.laws[learned.law].rank_correlation,
+        "abstained": learned.abstained,
+        "intervals": {
+            name: [low, high] for name, low, high in zip(learned.names, learned.low.tolist(), learned.high.tolist(), strict=True)
+        },
     }
 
 

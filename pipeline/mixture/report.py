@@ -27,6 +27,12 @@ def print_mixture(summary: Mapping[str, Any], console: Console) -> None:
             apart = [f"{held_out.get(name, {}).get('documents', 0):,}"] if key == "by_domain" else []
             table.add_row(Text(name), *sizes, *shares, *epochs, *apart)
         console.print(table)
+    if learned := mixture.get("learned"):
+        told = f"{learned['proxies']} proxies, law {learned['law']}, ranks unseen proxies at {learned['rank_correlation']:.2f}"
+        if learned["abstained"]:
+            console.print(Text(f"mixture: ABSTAINED: {told}: nothing to rely on, so the shares are UniMax's", style="yellow"))
+        else:
+            console.print(f"mixture: learned from {told}; pictures and intervals: {summary['output']}/mixture/", highlight=False)
     if mixture["without_text"]:
         names = ", ".join(mixture["without_text"])
         console.print(Text(f"mixture: no text is left of {names}; what they were to give comes from the others", style="yellow"))

@@ -5,6 +5,7 @@ The sizes of cells come with the counts of the write pass. Each file of the corp
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,12 @@ import pyarrow.parquet as pq
 from pipeline import storage
 from pipeline.dedup.rounds import Phases
 from pipeline.engine import Statistics
-from pipeline.manifest import identity
+from pipeline.manifest import file_identity, identity
 from pipeline.mixture.cells import rows_by_cell
 from pipeline.output import write_parquet
 from stages.mixture.stage import Mixture
 from stages.mixture.weights import Amounts, Cell, amounts
-from tokenizer.sampling import times
+from tokenizer import sampling
 
 COLUMNS = ("weight", "repeats")
 
@@ -43,7 +44,7 @@ def weigh_corpus(
     folder = storage.join(runner.plan.config.output, "corpus")
     works = {name: WeighWork(storage.join(folder, name), weights, seed) for name in parts}
     lost = [name for name, work in works.items() if not _is_weighed(work.uri)]
-    key = identity(key, [[*cell, weight] for cell, weight in weights.items()], seed)
+    key = identity(key, [[*cell, weight] for cell, weight in weights.items()], seed, file_identity(Path(sampling.__file__)))
     return given, runner.phase("weigh", f"weigh-{key}", weigh, works, drop=lost)
 
 
@@ -56,7 +57,7 @@ def weigh(work: WeighWork) -> dict[str, Any]:
     by_cell = rows_by_cell(rows)
     for cell, own in by_cell.items():
         weight[own] = work.weights[cell]
-    repeats = times(weight * rows["sampling_weight"].to_numpy(), rows["id"].combine_chunks(), work.seed)
+    repeats = sampling.times(weight * rows["sampling_weight"].to_numpy(), rows["id"].combine_chunks(), work.seed)
     rows = rows.append_column("weight", pa.array(weight)).append_column("repeats", pa.array(repeats.astype(np.int32)))
     write_parquet(work.uri, rows)
     sizes = rows["num_bytes"].to_numpy() * repeats

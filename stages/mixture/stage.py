@@ -18,6 +18,8 @@ import pyarrow as pa
 from configs.errors import ConfigError
 from configs.loader import Between, Bytes, SettingError, find_file, load, read_yaml
 from stages.mixture.held_out import HeldOut, is_drawn
+from stages.mixture.learn import LearnSettings, num_proxies
+from stages.mixture.proxies import ProxyOptions
 from stages.stage import Stage
 
 HELD_OUT = "held_out"
@@ -41,8 +43,8 @@ class Mixture(Stage):
     key: ClassVar[str] = "mixture"
     reads: ClassVar[tuple[str, ...]] = ("url", "domain", "content_hash", "num_chars", "num_bytes", "fault")
 
-    method: Literal["natural", "manual", "temperature", "unimax"] = "unimax"
-    """`natural` leaves shares as they are; `manual` takes `shares` or `file`; for the others see `stages.mixture.shares`."""
+    method: Literal["natural", "manual", "temperature", "unimax", "learned"] = "unimax"
+    """`natural` leaves shares as they are, `manual` takes `shares` or `file`, `learned` trains proxies; else `stages.mixture.shares`."""
     shares: dict[str, Weight] = field(default_factory=dict)
     """For `manual`: domain -> share, all domains, summing to 1; 0 leaves a domain out."""
     file: str | None = None
@@ -55,6 +57,10 @@ class Mixture(Stage):
     """Bytes of one pass over the mixture; as many as are kept, by their sampling weights, if not given."""
     max_epochs: Annotated[float, Between(0.01, 1000)] = 4.0
     """No domain and language gives more than so many times its text."""
+    learn: LearnSettings = field(default_factory=LearnSettings)
+    """For `learned`: how proxies are turned into shares."""
+    proxy: ProxyOptions = field(default_factory=ProxyOptions)
+    """For `learned`: what a proxy is."""
     held_out: HeldOut = field(default_factory=HeldOut)
 
     def __post_init__(self) -> None:
@@ -98,7 +104,8 @@ class Mixture(Stage):
         """The method and the cap."""
         shares = f" ({', '.join(f'{name} {share:g}' for name, share in sorted(self.given().items()))})" if self.given() else ""
         apart = f"{self.held_out.share:.1%} or more of each domain held out" if self.held_out.share else "nothing held out"
-        return (f"{self.method}{shares}, at most {self.max_epochs:g} epochs of a domain and language; {apart}",)
+        proxies = f" from {num_proxies(1, self.learn)} proxies for each domain" if self.method == "learned" else ""
+        return (f"{self.method}{proxies}{shares}, at most {self.max_epochs:g} epochs of a domain and language; {apart}",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +128,25 @@ def holding_out(stage: Mixture, seed: int, drawn: dict[str, tuple[int, ...]]) ->
     return HoldingOut(**{field.name: getattr(stage, field.name) for field in fields(Mixture)}, seed=seed, drawn=drawn)
 
 
+def _check_learned(stage: Mixture, known: list[str], where: str) -> None:
+    if len(known) < 2:
+        raise ConfigError(f"{where}: a mixture of '{known[0]}' alone has nothing to learn; name sources of two domains at least")
+    if not stage.held_out.share:
+        raise ConfigError(f"{where}.held_out.share: got 0; a mixture is learned by what models say of held-out text")
+    for name in stage.learn.targets:
+        if name not in known:
+            raise ConfigError(f"{where}.learn.targets: no source has the domain '{name}'; there are: {', '.join(known)}")
+
+
 def check_domains(stages: Iterable[Stage], domains: Iterable[str]) -> None:
-    """Raises `ConfigError` unless given shares name exactly the domains of the run's sources."""
+    """Raises `ConfigError` unless given shares name exactly the domains of the run's sources, and there is something to learn."""
     known = sorted(set(domains))
     for number, stage in enumerate(stages):
-        if not isinstance(stage, Mixture) or not (given := stage.given()):
+        if not isinstance(stage, Mixture):
+            continue
+        if stage.method == "learned":
+            _check_learned(stage, known, f"stages[{number}].mixture")
+        if not (given := stage.given()):
             continue
         where = f"stages[{number}].mixture.{'file' if stage.file else 'shares'}: "
         for name in sorted(given):

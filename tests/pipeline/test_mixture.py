@@ -194,3 +194,81 @@ def test_the_terminal_shows_epochs_by_domain(mixed: Mixed) -> None:
     assert result.exit_code == 0, result.output
     assert "mixture by domain: manual" in result.output
     assert "4.00 (cap)" in result.output
+
+
+TINY = {"proxy": {"tokens": 2048, "held_out_tokens": 1024, "hidden_size": 16, "intermediate_size": 32, "heads": 2, "layers": 1}}
+
+
+def test_a_learned_mixture_is_written_shown_cached_and_can_be_frozen(mixed: Mixed, tmp_path: Path) -> None:
+    learn = {"bootstrap": 5, "min_rank_correlation": -1}
+    apart = {"share": 0.2, "max_share": 0.3}
+    first = run(load_run(mixed(method="learned", learn=learn, held_out=apart, **TINY)), quiet=True)
+    report = first["mixture"]["learned"]
+    assert (report["proxies"], report["abstained"]) == (12, False)
+    frozen = Path(first["output"]) / "mixture.yaml"
+    shares = yaml.safe_load(frozen.read_text(encoding="utf-8"))["shares"]
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-9)
+    assert all(round(share, 3) == share for share in shares.values())
+    figures = json.loads((Path(first["output"]) / "mixture/learned.json").read_text(encoding="utf-8"))
+    assert set(figures["targets"]) == {"law/zh", "news/en", "news/zh", "web/en"}
+    assert [len(proxy["losses"]) for proxy in figures["proxies"]] == [4] * 12
+    for picture in ("predicted.svg", "weights.svg"):
+        assert (Path(first["output"]) / "mixture" / picture).read_text(encoding="utf-8").startswith("<svg")
+
+    again = select(first["output"], str(tmp_path / "again"), ("stages.mixture.learn.kl=0.02",), quiet=True)
+    assert again["phases"]["proxies"]["units"] == 12
+    kept = sorted(path.name for path in (Path(first["output"]) / "work").glob("proxies-*/*.json"))
+    assert len(kept) == 12  # the selection found them and trained no other
+    manual = run(load_run(mixed("frozen", method="manual", file=str(frozen), held_out=apart)), quiet=True)
+    assert read_parts(manual["output"], "corpus").to_pylist() == read_parts(first["output"], "corpus").to_pylist()
+
+
+def test_proxies_that_rank_nothing_leave_unimax_and_the_run_says_so(mixed: Mixed) -> None:
+    settings: dict[str, Any] = {"learn": {"bootstrap": 2, "min_rank_correlation": 1}, "held_out": {"share": 0.2, "max_share": 0.3}}
+    result = CliRunner().invoke(app, ["run", str(mixed(method="learned", **settings, **TINY))])
+    assert result.exit_code == 0, result.output
+    assert "mixture: ABSTAINED: 12 proxies" in result.output
+    unimax = run(load_run(mixed("unimax", method="unimax", held_out=settings["held_out"])), quiet=True)
+    shares = {name: face["share"] for name, face in unimax["mixture"]["by_domain"].items()}
+    learned = json.loads((Path(unimax["output"]).parent / "run/summary.json").read_text(encoding="utf-8"))["mixture"]
+    assert learned["learned"]["abstained"]
+    assert {name: face["share"] for name, face in learned["by_domain"].items()} == pytest.approx(shares, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"held_out": {"share": 0}}, r"stages\[3\]\.mixture\.held_out\.share: got 0; a mixture is learned by what models say"),
+        ({"learn": {"targets": ["low"]}}, r"learn\.targets: no source has the domain 'low'; there are: law, news, web"),
+        ({"proxy": {"tokens": 255}}, "proxy.tokens: got 255, less than one batch of 4 x 64 = 256"),
+        ({"proxy": {"heads": 3}}, "proxy.heads: got 3, wanted a number that divides hidden_size, 64"),
+    ],
+)
+def test_what_cannot_be_learned_is_said_before_anything_starts(mixed: Mixed, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_plan(load_run(mixed(method="learned", **settings)))
+
+
+def test_one_domain_has_nothing_to_learn(make_config: Mixed) -> None:
+    config = make_config({"a": [{"text": prose(1)}]}, stages=[{"mixture": {"method": "learned"}}])
+    with pytest.raises(ConfigError, match=r"stages\[0\]\.mixture: a mixture of 'web' alone has nothing to learn"):
+        make_plan(load_run(config))
+
+
+def test_a_domain_without_held_out_text_and_too_little_text_are_errors_before_training(
+    mixed: Mixed, make_config: Mixed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import model.proxy
+
+    def never(*_: Any) -> None:
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(model.proxy, "train_proxy", never)
+    one_host = [{"id": f"a-{i}", "text": prose(i), "url": f"https://one.org/{i}"} for i in range(9)]
+    config = make_config({"a": one_host, "b": [{"text": prose(50 + i)} for i in range(9)]}, stages=[{"mixture": {"method": "learned"}}])
+    with pytest.raises(RunError, match="no held-out text of web that a filter would have kept.*raise mixture.held_out.share or max_share"):
+        run(load_run(config, ("sources.b.domain=other",)), quiet=True)
+    with pytest.raises(
+        RunError, match=r"4 passes over all kept text are [0-9,]+ tokens, and a proxy trains on 4,000,000; lower mixture.proxy"
+    ):
+        run(load_run(mixed("large", method="learned", held_out={"share": 0.3, "max_share": 0.3}, proxy={"tokens": 4_000_000})), quiet=True)
