@@ -11,7 +11,7 @@ DATA ?= ../shared/data
 RUN ?= out/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help install corpus report tokenizer compression pack smoke variants test check format bench docs sample clean
+.PHONY: help install corpus report tokenizer compression pack smoke variants test check format bench bench-gpu docs sample clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -55,6 +55,9 @@ check: .venv/.installed ## ruff, strict types, import layers
 
 format: .venv/.installed ## format the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench-gpu: ## check and time training on one GPU, 8 minutes; needs torch, numpy, safetensors only (DRY=1: tiny shapes on a CPU)
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) benchmarks/gpu.py $(if $(DRY),--dry-run)
 
 bench: .venv/.installed ## print speeds of a whole run, the heuristics, and datatrove's (needs the real data; CONFIG, DATA for your own)
 	$(BIN)/python benchmarks/whole_run.py $(if $(filter configs/sample.yaml,$(CONFIG)),configs/real_data.yaml,$(CONFIG))
