@@ -11,8 +11,8 @@
     alike       one task              union-find over the pairs that are similar enough
     units       shard -> partition    how good the units of a component are
     best        partition -> shard    which unit stays for which
-    cut         shard -> shard        spans of all kinds; each owner's shard is asked for its id
-    owners      shard -> shard        ids of the owners, who thereby know that they are relied on
+    cut         shard -> partition    spans of all kinds; the partition of an owner's shard is asked for its id
+    owners      partition -> shard    ids of the owners, who are told that they are relied on
 
 They run when a selection is made, on documents without a reason against them that duplicate no other, and nothing of them is stored in
 shards. `pipeline.output` reads the spans (`pipeline.passages.proposals`), and rejects documents that are mostly kept by others, unless

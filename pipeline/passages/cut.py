@@ -14,6 +14,7 @@ from pipeline.exchange import Exchange, Int64s
 from pipeline.judge import Shard
 from pipeline.passages.repeats import REPEAT_ANSWERS, Sentences
 from pipeline.passages.send import Local
+from stages.dedup.grouping import by_number
 from stages.dedup.passages import runs
 from stages.dedup.sentence_stage import EDGE, NEAR_REPEATED, REPEATED, SentenceDedup
 from stages.text.buffers import text_buffer
@@ -27,6 +28,7 @@ SHARES = pa.schema({"row": _I32, "share": pa.float64(), "owner": _I64})
 """Share of a document's characters in passages that others own, and the one that owns most of them."""
 ASKS = pa.schema({"doc": _I64, "owner": _I64})
 OWNER_ANSWERS = pa.schema({"doc": _I64, "owner": _I64, "id": pa.string()})
+"""Who the owners are that a document asked for; to an owner that it is relied on, with `owner` -1 and no id."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def cut(work: CutWork) -> dict[str, Any]:
     others = (owner >= 0) & (owner != docs)
     asked = np.unique(np.stack([docs[others], owner[others]], axis=1), axis=0)
     rows = pa.RecordBatch.from_arrays([pa.array(asked[:, 0]), pa.array(asked[:, 1])], schema=ASKS)
-    work.owners.send(shard.index, rows, asked[:, 1] >> 32)
+    work.owners.send(shard.index, rows, (asked[:, 1] >> 32) % work.owners.partitions)
     return {"spans": spans.num_rows, "asked": len(asked)}
 
 
@@ -169,20 +171,34 @@ def _count(data, start, end, chars):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class OwnersWork:
-    """A shard that is asked for ids."""
+    """One partition of the asks: those for documents of these shards."""
 
-    shard: Shard
+    shards: tuple[Shard, ...]
+    partition: int
     ids: Exchange
     owners: Exchange
 
 
 def tell_ids(work: OwnersWork) -> dict[str, Any]:
-    """Answer who the owners are."""
-    shard = work.shard
-    asked = work.owners.received(shard.index)
+    """Answer who the owners are, and tell them that they are relied on."""
+    asked = work.owners.received(work.partition)
     docs, owner = asked["doc"].to_numpy(), asked["owner"].to_numpy()
+    order, bounds = by_number(owner >> 32, 1 + max((shard.index for shard in work.shards), default=0))
+    names = [_ids_of(shard, work.ids, owner[order[bounds[shard.index] : bounds[shard.index + 1]]]) for shard in work.shards]
+    relied_on = np.unique(owner)
+    columns = {
+        "owner": np.concatenate([owner[order], np.full(len(relied_on), -1, np.int64)]),
+        "id": pa.concat_arrays([*names, pa.nulls(len(relied_on), pa.string())]),
+    }
+    docs = np.concatenate([docs[order], relied_on])
+    work.owners.answer(work.partition, docs, columns, OWNER_ANSWERS, work.owners.senders)
+    return {"owners": len(relied_on)}
+
+
+def _ids_of(shard: Shard, repeats: Exchange, owner: Int64s) -> pa.Array:
+    """Ids of some documents of a shard."""
+    if not len(owner):
+        return pa.array([], pa.string())
     names: Sequence[str] = ("id", "source", "path", "record")
-    ids, _ = judge.final_ids(shard.columns(names), work.ids.answered(shard.index))
-    columns = {"owner": owner, "id": ids.take(pa.array(owner & 0xFFFFFFFF))}
-    work.owners.answer(shard.index, docs, columns, OWNER_ANSWERS, work.owners.senders)
-    return {"owners": len(np.unique(owner))}
+    ids, _ = judge.final_ids(shard.columns(names), repeats.answered(shard.index))
+    return ids.take(pa.array(owner & 0xFFFFFFFF))

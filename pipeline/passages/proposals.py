@@ -56,15 +56,18 @@ def proposals(owners: Exchange, shard: Shard, ids: pa.Array) -> Proposals:
     most = np.full(shard.num_rows, -1, np.int64)
     most[rows] = shares["owner"].to_numpy()
     relied_on = np.zeros(shard.num_rows, np.bool_)
-    relied_on[owners.received(shard.index)["owner"].to_numpy() & 0xFFFFFFFF] = True
+    relied_on[known.relied_on] = True
     return Proposals(lists, share, known.ids_of(np.arange(shard.num_rows), most), relied_on)
 
 
 class _Known:
-    """Ids of owners: of this shard's own documents, and of those that it asked for."""
+    """Ids of owners, of this shard's own documents and of those that it asked for, and which of its rows others rely on."""
 
     def __init__(self, owners: Exchange, shard: Shard, ids: pa.Array) -> None:
         answers = owners.answered(shard.index)
+        told = answers["owner"].to_numpy() < 0
+        self.relied_on = answers["row"].to_numpy()[told]
+        answers = answers.filter(pa.array(~told))
         order = np.lexsort((answers["owner"].to_numpy(), answers["row"].to_numpy()))
         self.shard, self.own = shard, ids
         self.row, self.owner = answers["row"].to_numpy()[order], answers["owner"].to_numpy()[order]

@@ -36,6 +36,8 @@ from stages.dedup.sentence_stage import SentenceDedup
 
 KEY_BYTES, PIECE_BYTES = 0.5, 0.4
 """What the rows of a round take per byte of a shard, a sentence of 80 bytes at worst."""
+OWNER_BYTES = 200
+"""What the asks of a document take, and the id that answers them: at most one in a few documents has a passage of another."""
 UNIT_BYTES = 0.06
 """The same for one key of each unit: 32 bytes for every 500."""
 
@@ -63,23 +65,26 @@ def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivo
 
     works: dict[str, Any] = {str(p): SharedWork(keys, p, len(shards)) for p in range(keys.partitions)}
     runner.phase("shared", folder_of(keys), find_shared, works)
+    keys.forget_sent()
     works = {f"send-{s.index}": OriginalsWork(s, stage.bounds, keys, copies, local) for s, local in zip(shards, locals_, strict=True)}
     runner.phase("originals", folder_of(copies), send_originals, works)
     works = {str(p): RepeatsWork(copies, p, len(shards)) for p in range(copies.partitions)}
     runner.phase("repeats", folder_of(copies), find_repeats, works)
+    copies.forget_sent()
     documents = tuple(sum(s["documents"] for s in sent if s["source"] == name) for name in sources)
     edges = {str(p): EdgesWork(pieces, p, documents, stage.min_documents, stage.min_source_share) for p in range(pieces.partitions)}
     runner.phase("edges", folder_of(pieces), find_edges, edges)
+    pieces.forget_sent()
     best = _compare(runner, shards, stage, bands, [s["units"] for s in sent], locals_, key) if bands else None
 
-    owners = Exchange(f"{storage.join(plan.work, 'owners')}-{key}", len(shards), len(shards))
-    runner.folders.add(folder_of(owners))
+    owners = exchange(runner, shards, "owners", OWNER_BYTES, key)
     cuts = {
         f"cut-{s.index}": CutWork(s, stage, keys, copies, pieces, best, local, owners) for s, local in zip(shards, locals_, strict=True)
     }
     runner.phase("cut", folder_of(owners), cut, cuts)
-    asks = {str(s.index): OwnersWork(s, found.ids, owners) for s in shards}
+    asks = {str(p): OwnersWork(tuple(shards[p :: owners.partitions]), p, found.ids, owners) for p in range(owners.partitions)}
     runner.phase("owners", folder_of(owners), tell_ids, asks)
+    owners.forget_sent()
     return owners
 
 
@@ -89,12 +94,14 @@ def _compare(
     """Units that stand elsewhere with small changes, told to their shards."""
     works = {str(p): BandsWork(bands, p, len(shards), stage.bucket_limit, stage.similarity) for p in range(bands.partitions)}
     pairs = sum(s["pairs"] for s in runner.phase("candidates", folder_of(bands), find_candidates, works))
+    bands.forget_sent()
     num_documents = max(1, sum(shard.num_rows for shard in shards))
     texts = exchange(runner, shards, "texts", 2 * 1000 * pairs / num_documents, key)
     sends = {f"send-{s.index}": TextsWork(s, bands, local, texts) for s, local in zip(shards, locals_, strict=True)}
     runner.phase("texts", folder_of(texts), send_texts, sends)
     compares = {str(p): CompareWork(texts, p, len(shards), stage.similarity) for p in range(texts.partitions)}
     runner.phase("compare", folder_of(texts), compare, compares)
+    texts.forget_sent()
     components = Exchange(f"{storage.join(runner.plan.work, 'alike')}-{key}", len(shards), 1)
     runner.folders.add(folder_of(components))
     work = ComponentsWork(tuple(num_units), None, (texts,), None, components)
@@ -104,6 +111,7 @@ def _compare(
     runner.phase("units", folder_of(best), send_units, units)
     bests = {str(p): BestWork(best, p, len(shards)) for p in range(best.partitions)}
     runner.phase("best", folder_of(best), find_best, bests)
+    best.forget_sent()
     return best
 
 

@@ -291,6 +291,7 @@ def test_what_a_killed_run_left_is_continued(make_config: Maker) -> None:
     _, folder = finish(config)
     before = output_bytes(folder)
     work = Path(folder) / "work"
+    assert not list(work.glob("*/sent-*.arrow")), "what was read is of no more use"
     for path in [Path(folder) / "summary.json", *work.glob("owners-*/cut-0.json"), *work.glob("passages-*/send-0.json")]:
         path.unlink()
     for path in [*work.glob("owners-*/spans-000000.arrow"), *(Path(folder) / "edits").glob("*0.parquet")]:
