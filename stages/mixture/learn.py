@@ -20,7 +20,7 @@ from configs.errors import ConfigError
 from configs.loader import Between, Count
 from stages.mixture.laws import LawName, available_laws, cross_validated, fit
 from stages.mixture.shares import Floats, rounded
-from stages.mixture.solve import solve
+from stages.mixture.solve import Problem, solve
 from stages.mixture.swarm import swarm
 from stages.mixture.targets import Objective, Targets, rank_correlation, together
 
@@ -44,7 +44,8 @@ class LearnSettings:
     proxies_per_domain: Annotated[int, Between(4, 1000)] = 4
     law: Literal["best", "log_linear", "power", "ridge", "lightgbm"] = "best"
     """`best` by cross-validation."""
-    folds: Annotated[int, Between(2, 100)] = 8
+    folds: Annotated[int, Between(2, 1000)] = 64
+    """Parts for cross-validation; with no more proxies than that, each is predicted by all others."""
     kl: Annotated[float, Between(0, 100)] = 0.01
     """Price of a nat of distance from the prior, in shares of the prior's loss."""
     min_rank_correlation: Annotated[float, Between(-1, 1)] = 0.7
@@ -120,13 +121,11 @@ def learn(
     laws = _compare(mixes, losses, measured, averaging, settings)
     best = min(laws, key=lambda name: (-laws[name].rank_correlation, name))
 
-    def solved(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
-        law = fit(best, mixes[rows], losses[rows])
-        return solve(law, names, prior, most, reference, averaging, settings.objective, settings.kl)
-
-    solution = solved(np.arange(len(mixes)))
+    problem = Problem(names, prior, most, reference, averaging, settings.objective, settings.kl)
+    solution = solve(fit(best, mixes, losses), problem)
     rng = np.random.default_rng([settings.seed, 2])
-    draws = [solved(rng.integers(0, len(mixes), len(mixes))) for _ in range(settings.bootstrap if best != "lightgbm" else 0)]
+    again = [rng.integers(0, len(mixes), len(mixes)) for _ in range(settings.bootstrap)]
+    draws = [solve(fit(best, mixes[rows], losses[rows]), problem, start=solution) for rows in again]
     low, high = np.quantile(draws or [solution], [0.05, 0.95], axis=0)
     abstained = laws[best].rank_correlation < settings.min_rank_correlation
     shares = rounded(fallback if abstained else solution, DIGITS)

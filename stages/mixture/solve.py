@@ -7,6 +7,8 @@ relative to a reference, so the same pull is smaller in number. Trees have no sl
 averaged.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from stages.mixture.laws import Law
@@ -14,72 +16,84 @@ from stages.mixture.shares import Floats, capped, natural
 from stages.mixture.swarm import swarm
 from stages.mixture.targets import Objective, together
 
-STEPS = 2000
+STEPS = 500
+SMALL = 1e-10
+"""A step that gains less is the last."""
 SOFT_MAX = 0.002
 """The worst domain is smoothed over differences of this size, which are differences of relative loss."""
 CANDIDATES = 20_000
 
 
-def solve(
-    law: Law, names: tuple[str, ...], prior: Floats, most: Floats, reference: Floats, averaging: Floats, objective: Objective, kl: float
-) -> Floats:
-    """The best mixture, (K,). `most` allows a sum of at least 1. `reference` and `averaging` as in `stages.mixture.targets.together`."""
+class Problem(NamedTuple):
+    """What is minimised, and where."""
+
+    names: tuple[str, ...]
+    prior: Floats
+    most: Floats
+    """Caps; they sum to at least 1."""
+    reference: Floats
+    """As in `stages.mixture.targets.together`."""
+    averaging: Floats
+    objective: Objective
+    kl: float
+
+
+def solve(law: Law, problem: Problem, start: Floats | None = None) -> Floats:
+    """The best mixture, (K,); with a `start`, the one that the descent finds from there."""
     if law.gradient is None:
-        return _best_drawn(law, names, prior, most, reference, averaging, objective, kl)
-    starts = [prior, natural((prior > 0).astype(np.float64))]
-    found = [_descended(law, natural(capped(start, most)), prior, most, reference, averaging, objective, kl) for start in starts]
-    return min(found, key=lambda p: _value(law, p, prior, reference, averaging, objective, kl))
+        return _best_drawn(law, problem)
+    starts = [problem.prior, (problem.prior > 0).astype(np.float64)] if start is None else [start]
+    found = [_descended(law, problem, natural(capped(natural(p), problem.most))) for p in starts]
+    return min(found, key=lambda p: _value(law, problem, p))
 
 
-def _descended(
-    law: Law, p: Floats, prior: Floats, most: Floats, reference: Floats, averaging: Floats, objective: Objective, kl: float
-) -> Floats:
-    value, rate = _value(law, p, prior, reference, averaging, objective, kl), 1.0
+def _descended(law: Law, problem: Problem, p: Floats) -> Floats:
+    value, rate = _value(law, problem, p), 1.0
     for _ in range(STEPS):
-        slope = _slope(law, p, prior, reference, averaging, objective, kl)
+        slope = _slope(law, problem, p)
         slope -= slope.min()
+        at = np.where(problem.prior > 0, np.maximum(p, 1e-12), 0.0)
         while rate > 1e-9:
-            new = natural(capped(natural(np.where(prior > 0, np.maximum(p, 1e-12), 0.0) * np.exp(-rate * slope)), most))
-            new_value = _value(law, new, prior, reference, averaging, objective, kl)
+            new = natural(capped(natural(at * np.exp(-rate * slope)), problem.most))
+            new_value = _value(law, problem, new)
             if new_value <= value:
                 break
             rate /= 2
         else:
             break
-        done = value - new_value < 1e-13
-        p, value, rate = new, new_value, rate * 1.5
+        done = value - new_value < SMALL
+        p, value, rate = new, new_value, rate * 2
         if done:
             break
     return p
 
 
-def _value(law: Law, p: Floats, prior: Floats, reference: Floats, averaging: Floats, objective: Objective, kl: float) -> float:
-    of_domains = averaging @ (law.predict(p) / reference)
-    told = of_domains.mean() if objective == "mean" else SOFT_MAX * np.log(np.exp((of_domains - of_domains.max()) / SOFT_MAX).sum())
-    told = told if objective == "mean" else told + of_domains.max()
-    return float(told) + kl * divergence(p, prior)
+def _value(law: Law, problem: Problem, p: Floats) -> float:
+    of_domains = problem.averaging @ (law.predict(p) / problem.reference)
+    told = of_domains.mean()
+    if problem.objective == "worst":
+        told = of_domains.max() + SOFT_MAX * np.log(np.exp((of_domains - of_domains.max()) / SOFT_MAX).sum())
+    return float(told) + problem.kl * divergence(p, problem.prior)
 
 
-def _slope(law: Law, p: Floats, prior: Floats, reference: Floats, averaging: Floats, objective: Objective, kl: float) -> Floats:
+def _slope(law: Law, problem: Problem, p: Floats) -> Floats:
     assert law.gradient is not None
-    of_domains = averaging @ (law.predict(p) / reference)
-    if objective == "mean":
-        share = np.full(len(of_domains), 1.0 / len(of_domains))
-    else:
+    of_domains = problem.averaging @ (law.predict(p) / problem.reference)
+    share = np.full(len(of_domains), 1.0 / len(of_domains))
+    if problem.objective == "worst":
         share = natural(np.exp((of_domains - of_domains.max()) / SOFT_MAX))
-    slope = share @ averaging @ (law.gradient(p) / reference[:, None])
-    there = prior > 0
-    slope[there] += kl * np.log(np.maximum(p[there], 1e-12) / prior[there])
+    slope = share @ problem.averaging @ (law.gradient(p) / problem.reference[:, None])
+    there = problem.prior > 0
+    slope[there] += problem.kl * np.log(np.maximum(p[there], 1e-12) / problem.prior[there])
     return np.asarray(slope)
 
 
-def _best_drawn(
-    law: Law, names: tuple[str, ...], prior: Floats, most: Floats, reference: Floats, averaging: Floats, objective: Objective, kl: float
-) -> Floats:
-    draws = swarm(names, prior, most, CANDIDATES, seed=0)
-    values = together(law.predict(draws), reference, averaging, objective) + kl * np.array([divergence(p, prior) for p in draws])
+def _best_drawn(law: Law, problem: Problem) -> Floats:
+    draws = swarm(problem.names, problem.prior, problem.most, CANDIDATES, seed=0)
+    distance = np.array([divergence(p, problem.prior) for p in draws])
+    values = together(law.predict(draws), problem.reference, problem.averaging, problem.objective) + problem.kl * distance
     best = np.argsort(values, kind="stable")[: CANDIDATES // 100]
-    return natural(capped(natural(draws[best].mean(axis=0)), most))
+    return natural(capped(natural(draws[best].mean(axis=0)), problem.most))
 
 
 def divergence(p: Floats, prior: Floats) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from stages.mixture.shares import Floats, capped, natural, tempered
 
-STRENGTHS = (1.0, 16.0)
+STRENGTHS = (2.0, 16.0)
 """The least and the largest, drawn evenly on a logarithmic scale."""
 LEAST_SHARE = 1e-4
 """What a draw gives at least to a domain that the prior has: a share of zero says little about the next to it."""

@@ -41,6 +41,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> str:
     settings["output"] = str(folder / "out")
     (quality,) = [stage["quality"] for stage in settings["stages"] if "quality" in stage]
     quality["models"] = {lang: [str(folder / "quality")] for lang in quality["models"]}
+    (mixture,) = [stage["mixture"] for stage in settings["stages"] if "mixture" in stage]
+    mixture["proxy"] = {"tokens": 2048, "held_out_tokens": 2048, "hidden_size": 16, "intermediate_size": 32, "heads": 2, "layers": 1}
     (folder / "sample.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)

@@ -266,7 +266,7 @@ def test_a_domain_without_held_out_text_and_too_little_text_are_errors_before_tr
     monkeypatch.setattr(model.proxy, "train_proxy", never)
     one_host = [{"id": f"a-{i}", "text": prose(i), "url": f"https://one.org/{i}"} for i in range(9)]
     config = make_config({"a": one_host, "b": [{"text": prose(50 + i)} for i in range(9)]}, stages=[{"mixture": {"method": "learned"}}])
-    with pytest.raises(RunError, match="no held-out text of web that a filter would have kept.*raise mixture.held_out.share or max_share"):
+    with pytest.raises(RunError, match=r"no held-out text of web that a filter would have kept.*raise mixture.held_out.share or max_share"):
         run(load_run(config, ("sources.b.domain=other",)), quiet=True)
     with pytest.raises(
         RunError, match=r"4 passes over all kept text are [0-9,]+ tokens, and a proxy trains on 4,000,000; lower mixture.proxy"

@@ -58,3 +58,13 @@ def test_a_mixture_file_is_checked_like_shares(tmp_path: Path) -> None:
             stage.check()
     path.write_text("# by hand\nshares: {a: 0.25, b: 0.75}\n", encoding="utf-8")
     assert stage.given() == {"a": 0.25, "b": 0.75}
+
+
+def test_the_shipped_mixtures_load() -> None:
+    from configs.loader import CONFIGS
+    from pipeline.config import load_run
+
+    files = sorted((CONFIGS / "mixture").glob("*.yaml"))
+    assert files
+    for path in files:
+        assert any(isinstance(stage, Mixture) for stage in load_run(path).stages)
