@@ -36,11 +36,11 @@ GARBAGE_SHARE = 0.3
 SETTINGS: dict[str, Any] = {
     "name": "controls",
     "held_out": {"share": 0.06, "domains": ["encyclopedia", "law", "medicine", "techdocs", "novels", "classics"],
-                 "curated": ["encyclopedia", "law", "medicine", "techdocs"], "min_bytes": 2000, "max_bytes": 4000},
+                 "curated": ["encyclopedia", "law", "medicine", "techdocs"], "min_bytes": 2000, "max_bytes": 3000},
     "training": {
-        "tokenizer": "bytes", "length": 256, "batch": 8, "learning_rates": [0.005, 0.01], "step": {"precision": "fp32"},
-        "model": {"preset": "nano", "hidden_size": 48, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
-        "schedule": {"warmup_steps": 3}, "tokens": 49_152,
+        "tokenizer": "bytes", "tokens": 32_768, "length": 128, "batch": 8, "learning_rates": [0.01, 0.02], "step": {"precision": "fp32"},
+        "model": {"preset": "nano", "hidden_size": 32, "intermediate_size": 96, "num_hidden_layers": 1, "num_attention_heads": 2},
+        "schedule": {"warmup_steps": 3},
     },
 }  # fmt: skip
 

@@ -17,7 +17,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 
 from configs.errors import ConfigError
 from model.baichuan import Baichuan
@@ -60,14 +59,16 @@ class Trainer:
     def step(self, batch: Batch, learning_rate: float, limit: float = math.inf) -> StepResult:
         """Learn from this process's part of a batch, unless its loss or gradient is no number or its cross-entropy above `limit`."""
         sums = self.forward_backward(batch)
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = whole(get_total_norm(gradients))
-        loss, cross_entropy, grad_norm = torch.stack((*self.world.sum(sums), norm.float())).tolist()
+        gradients = [local(p.grad) for p in self.model.parameters() if p.grad is not None]
+        # In fp32 also of bf16 gradients, and with one look at the device: FSDP leaves each row in one process
+        square = torch.stack(torch._foreach_norm(gradients, dtype=torch.float32)).square().sum()
+        loss, cross_entropy, square_norm = self.world.sum(torch.stack((*sums, square))).tolist()
+        grad_norm = math.sqrt(square_norm) if square_norm >= 0 else square_norm
         applied = math.isfinite(loss) and math.isfinite(grad_norm) and cross_entropy <= limit
         if applied:
             clip = self.settings.optimizer.clip
             if clip and grad_norm > clip:
-                torch._foreach_mul_([local(gradient) for gradient in gradients], clip / grad_norm)
+                torch._foreach_mul_(gradients, clip / grad_norm)
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate
             self.optimizer.step()
