@@ -1,12 +1,13 @@
 """The model's card: what it was trained on, what it is worth on other sources, and what it goes by."""
 
 from collections import Counter
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.quality.windows import Cut
 from stages.quality.calibration import BINS
 from stages.quality.weights import Weights, row_weights
 
@@ -15,18 +16,17 @@ _MIN_COUNT = 20
 _STRONGEST = 30
 
 
-def ngram_weights(lines: Path, model: Weights) -> dict[str, list[list[Any]]]:
-    """The words and pairs of words that speak most for `good` and for `bad`, of those that stand 20 times in 20,000 training lines.
+def ngram_weights(windows: Cut, model: Weights) -> dict[str, list[list[Any]]]:
+    """The words and pairs of words that speak most for `good` and for `bad`, of those that stand 20 times in 20,000 training windows.
 
     Each as [n-gram, weight, count]; a pair has the weight of its bucket alone, which it may share with others.
     """
     counts: Counter[str] = Counter()
-    with lines.open(encoding="utf-8", newline="\n") as file:
-        for line in islice(file, _SAMPLE_WINDOWS):
-            _, *words = line.split()
-            counts.update(words)
-            if model.ngrams > 1:
-                counts.update(map(" ".join, pairwise(words)))
+    for window in range(min(len(windows.document), _SAMPLE_WINDOWS)):
+        words = windows.line(window).decode().split()
+        counts.update(words)
+        if model.ngrams > 1:
+            counts.update(map(" ".join, pairwise(words)))
     frequent = sorted(ngram for ngram, count in counts.items() if count >= _MIN_COUNT)
     values = row_weights(frequent, model)
     order = [place for place in np.argsort(values, kind="stable").tolist() if not np.isnan(values[place])]
@@ -61,8 +61,7 @@ def write_card(path: Path, card: dict[str, Any]) -> None:
         "",
         "## What it goes by",
         "",
-        "The strongest words and pairs of words; 0 stands for any digit, ␞ for a repeated sentence, ␡ for rare characters,",
-        "␡0 to ␡4 for rare words of 1 or 2, 3 to 5, 6 to 8, 9 to 11 and more letters.",
+        "The strongest words and pairs of words; 0 stands for any digit, ␞ for a repeated sentence.",
         "",
     ]
     rows = [["good", "weight", "times", "bad", "weight", "times"]]

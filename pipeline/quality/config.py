@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from configs.loader import Between, Positive, SettingError, Share, load, override, read_yaml
+from configs.loader import Between, Positive, SettingError, load, override, read_yaml
 from pipeline.config import Source
 from stages.normalize import Normalize
 from stages.quality.weights import MAX_NGRAMS
@@ -56,8 +56,6 @@ class Model:
     """Halved when fastText meets NaN."""
     min_count: Positive = 3
     """Rarer tokens have no vector of their own."""
-    min_domain_share: Share = 0.5
-    """Tokens that stand in a smaller share of the domains of their language are read as stand-ins of their shape; 0: none is."""
     seed: int = 17
 
     def __post_init__(self) -> None:

@@ -1,7 +1,9 @@
-"""Coefficients of probabilities, from texts as scored by models that have not seen them; half of these are of a source not seen either.
+"""Coefficients of probabilities, from texts as scored by models that have not seen them: half of these of a source not seen either.
 
-Documents and windows set those of documents, half each; sentences have their own. Languages, classes, the domains of a class and the
-sources of a domain count equally, so that ten web sites of menus weigh as much as one collection of spam.
+A source that is alone in its domain and class is only seen in part: without it a model knows nothing of a whole kind, and probabilities
+that allow for that are too timid for the model trained on all (docs/quality.md has both figures). Documents and windows set those of
+documents, half each; sentences have their own. Languages, classes, the domains of a class and the sources of a domain count equally, so
+that ten web sites of menus weigh as much as one collection of spam.
 """
 
 from typing import NamedTuple
@@ -40,11 +42,12 @@ def cross_fit(table: pa.Table, part: Parts, found: Cut, models: list[Weights]) -
     of_sentences: list[_Scored] = []
     whole = np.arange(table.num_rows)
     sentence_document = np.repeat(whole, np.diff(found.sentences.offsets))
-    stride = -(-len(sentence_document) * 2 // MAX_SENTENCES)
+    stride = max(1, -(-len(sentence_document) * 2 // MAX_SENTENCES))
     spread = np.arange(len(sentence_document)) % stride == 0
+    has_siblings = _has_siblings(table, part)
     for fold, model in enumerate(models):
         documents, parts = sums(found.text, found.sentences, model)
-        for is_known, unseen in enumerate((part == fold, (deal(part) == fold) & (part != fold) & (part != TEST))):
+        for is_known, unseen in enumerate(((part == fold) & has_siblings, (deal(part) == fold) & (part != fold) & (part != TEST))):
             scored.append(_Scored.of(documents, whole, unseen, 2 * is_known))
             scored.append(_Scored.of(_sums_of(found, parts), found.document, unseen, 2 * is_known + 1))
             of_sentences.append(_Scored.of(parts, sentence_document, unseen, is_known, spread & (parts.tokens >= MIN_TOKENS)))
@@ -52,11 +55,18 @@ def cross_fit(table: pa.Table, part: Parts, found: Cut, models: list[Weights]) -
                 row = scored[-2].document
                 known_margin[row], known_tokens[row] = scored[-2].margin, scored[-2].tokens
     calibration = _fit(scored, table)
-    return CrossFitted(
-        calibration,
-        _fit(of_sentences, table, by_length=True),
-        np.where(known_tokens > 0, calibration.probability(known_margin, known_tokens), np.nan),
-    )
+    classes = is_good(table)[np.concatenate([pieces.document for pieces in of_sentences])]
+    sentence_calibration = _fit(of_sentences, table, by_length=True) if len(np.unique(classes)) == 2 else calibration
+    known = np.where(known_tokens > 0, calibration.probability(known_margin, known_tokens), np.nan)
+    return CrossFitted(calibration, sentence_calibration, known)
+
+
+def _has_siblings(table: pa.Table, part: Parts) -> npt.NDArray[np.bool_]:
+    """Whether a document's domain and class have several sources that are trained on."""
+    names = [codes_of(table, name) for name in ("lang", "kind", "domain")]
+    _, domain = np.unique(np.stack(names), axis=1, return_inverse=True)
+    pairs = np.unique(np.stack([domain.reshape(-1), codes_of(table, "source")])[:, part != TEST], axis=1)
+    return np.asarray(np.bincount(pairs[0], minlength=domain.max() + 1)[domain.reshape(-1)] > 1)
 
 
 def deal(part: Parts) -> Parts:
@@ -89,8 +99,8 @@ class _Scored(NamedTuple):
 
 def _fit(scored: list[_Scored], table: pa.Table, by_length: bool = False) -> Calibration:
     margin, tokens, document, group = (np.concatenate(values) for values in zip(*scored, strict=True))
-    codes = [codes_of(table, name)[document] for name in ("lang", "kind", "domain", "source")]
-    return calibrate(margin, tokens, is_good(table)[document], balanced(group, *codes), by_length)
+    lang, kind, domain, source = (codes_of(table, name)[document] for name in ("lang", "kind", "domain", "source"))
+    return calibrate(margin, tokens, is_good(table)[document], balanced(lang, kind, group, domain, source), by_length)
 
 
 def _sums_of(pieces: Cut, parts: Sums) -> Sums:

@@ -9,8 +9,10 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +28,10 @@ from pipeline import storage
 from pipeline.config import as_settings
 from pipeline.manifest import file_identity, identity
 from pipeline.quality.card import ngram_weights, write_card
-from pipeline.quality.config import POSITIVE, TrainConfig
+from pipeline.quality.config import NEGATIVE, POSITIVE, TrainConfig
 from pipeline.quality.cross_fitting import codes_of, cross_fit, deal, is_good
 from pipeline.quality.documents import TEST, input_identity, parts, read_documents
 from pipeline.quality.fasttext_process import train_fasttext
-from pipeline.quality.vocabulary import spelled
 from pipeline.quality.windows import Cut, cut, draw
 from stages.quality.calibration import (
     Calibration,
@@ -49,6 +50,8 @@ Parts = npt.NDArray[np.int64]
 PROCESSES = 2
 """Trainings at a time."""
 MIN_DOCUMENTS = 100
+MIN_OF_CLASS = 10
+"""In each language; fewer tell nothing about the probability of others."""
 MIN_REFERENCE = 100
 """Documents of a language and domain from which on they get percentiles of their own."""
 
@@ -93,11 +96,11 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
             "percentiles": _references(table, part, scored),
             "settings": as_settings(config),
             "learning_rate": last.rate,
-            "data": {"input": input_identity(config), "windows": last.num_windows, "parts": _sources(table, part)},
+            "data": {"input": input_identity(config), "windows": len(last.windows.document), "parts": _sources(table, part)},
             "metrics": {lang: _metrics(table, part == TEST, scored, lang) for lang in config.languages},
             "metrics_on_known_sources": {lang: _metrics(table, part != TEST, fitted.known, lang) for lang in config.languages},
             "scores": _by_source(table, part, scored),
-            "ngrams": ngram_weights(last.lines, last.weights),
+            "ngrams": ngram_weights(last.windows, last.weights),
         }
         _write(output, last.path, card)
     card["seconds"] = seconds | {"all": time.perf_counter() - started}
@@ -108,8 +111,7 @@ class _Fitted(NamedTuple):
     path: Path
     weights: Weights
     rate: float
-    lines: Path
-    num_windows: int
+    windows: Cut
 
 
 def _fit(table: pa.Table, part: Parts, found: Cut, without: int | None, config: TrainConfig, folder: Path) -> _Fitted:
@@ -122,12 +124,11 @@ def _fit(table: pa.Table, part: Parts, found: Cut, without: int | None, config: 
     lang, good, domain = codes_of(table, "lang"), is_good(table), codes_of(table, "domain")
     windows = usable.take(draw(usable, lang, good, domain, config.windows, rng))
     lines, path = folder / f"lines-{without}", folder / f"{without}-{BIN}"
-    spelling = spelled(windows, lang, domain, config.model.min_domain_share, config.model.min_count)
     with lines.open("wb") as file:
-        for is_positive, line in zip(good[windows.document].tolist(), spelling, strict=True):
-            file.write(f"{GOOD if is_positive else BAD} ".encode() + line + b"\n")
+        for window, is_positive in enumerate(good[windows.document].tolist()):
+            file.write(f"{GOOD if is_positive else BAD} ".encode() + windows.line(window) + b"\n")
     rate = train_fasttext(lines, path, config.model.as_fasttext())
-    return _Fitted(path, weights(fasttext.load_model(str(path))), rate, lines, len(windows.document))
+    return _Fitted(path, weights(fasttext.load_model(str(path))), rate, windows)
 
 
 def _output_folder(config: TrainConfig) -> Path:
@@ -155,7 +156,14 @@ def _there(output: Path) -> dict[str, Any]:
 
 def _refuse_few(config: TrainConfig, table: pa.Table, part: Parts, found: Cut) -> None:
     """Count documents that have a window."""
-    usable = int(np.count_nonzero(part[np.unique(found.document)] != TEST))
+    there = np.unique(found.document)
+    there = there[part[there] != TEST]
+    usable = len(there)
+    groups = Counter(zip(*(column[there] for column in _columns(table, "lang", "kind")), strict=True))
+    for group in product(config.languages, (POSITIVE, NEGATIVE)):
+        if usable >= MIN_DOCUMENTS and groups[group] < MIN_OF_CLASS:
+            raise RunError(f"{config.name}: {groups[group]} {group[1]}s in {group[0]} with at least {config.windows.min_tokens} tokens to "
+                           f"train on, beside those held out; wanted at least {MIN_OF_CLASS}: name more sources")  # fmt: skip
     if usable < MIN_DOCUMENTS:
         raise RunError(f"{config.name}: {usable} documents with at least {config.windows.min_tokens} tokens to train on, beside those "
                        f"held out; wanted at least {MIN_DOCUMENTS}: name more sources")  # fmt: skip

@@ -5,8 +5,6 @@
 - A character of a script written without spaces (Han, kana, hangul) is a token; the model's n-grams make words of them.
 - A punctuation mark or symbol is a token, a run of the same mark one token: they tell menus and listings from prose.
 - White space and format characters only separate. Line ends are no tokens: they tell wrapped books from web pages, not good from bad.
-- A token that the model's vocabulary has not is read as one of six stand-ins (`RARE`), by its script and length. The vocabulary is what
-  stands in most domains of the training: what is left is the form of a text, and names of its topic are shapes (docs/quality.md).
 - In a sentence of `REPEAT_TOKENS` or more that stood in its document before, each token is written as `REPEAT`. N-grams of what a
   crawler took 26 times are those of good prose; so they count once, and the loop counts as what it is.
 """
@@ -27,10 +25,6 @@ REPEAT = "␞"
 REPEAT_TOKENS = 8
 """Shorter sentences may stand in a text twice: in talk, in tables, under pictures."""
 
-RARE = ("␡", "␡0", "␡1", "␡2", "␡3", "␡4")
-"""Stand-ins of tokens outside the vocabulary: the first for those that begin with another byte than ASCII, the others by a third of their
-length, up to 12 and more letters. U+2421, the picture of a deletion; a text's own are left out."""
-
 _SEPARATOR, _IGNORED, _LETTER, _ALONE, _MARK = range(5)
 _CLASS_OF = dict.fromkeys((HAN, KANA, HANGUL, PRIVATE), _ALONE) | dict.fromkeys((LATIN, LETTER, DIGIT), _LETTER)
 _CLASS_OF |= {SPACE: _SEPARATOR, CONTROL: _IGNORED}
@@ -41,15 +35,6 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _29, _32 = np.uint64(29), np.uint64(32)
 
 _kernel = njit(cache=True, nogil=True, _nrt=False)  # see `stages.text.sentences`
-
-
-def stand_in(token: bytes) -> str:
-    """What a token outside the vocabulary is read as.
-
-    >>> stand_in("龘".encode()), stand_in(b"ab"), stand_in(b"lettuce"), stand_in(b"x" * 99)
-    ('␡', '␡0', '␡2', '␡4')
-    """
-    return RARE[0] if token[0] >= 0x80 else RARE[1 + min(len(token), 12) // 3]
 
 
 @lru_cache(maxsize=1)
@@ -64,7 +49,7 @@ def quality_classes() -> npt.NDArray[np.int32]:
             classes[code] = _LETTER << 16 | ord("0")
         elif unicodedata.category(folded) == "Cc":
             classes[code] = _SEPARATOR
-    classes[ord(REPEAT)] = classes[ord(RARE[0])] = _IGNORED << 16
+    classes[ord(REPEAT)] = _IGNORED << 16
     return classes
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stages.quality.tokens import RARE, REPEAT, REPEAT_TOKENS, quality_classes, seen_table, stood_before, write_tokens
+from stages.quality.tokens import REPEAT, REPEAT_TOKENS, quality_classes, seen_table, stood_before, write_tokens
 from stages.text.buffers import TextBuffer, read_only
 from stages.text.sentences import Sentences
 
@@ -41,11 +41,9 @@ class Weights(NamedTuple):
     buckets: npt.NDArray[np.float32]
     """Weight of each bucket of n-grams, a power of two; empty for a model of single words."""
     special: npt.NDArray[np.uint64]
-    """Hashes of fastText's end of line, of `REPEAT` and of `RARE`, (8,)."""
+    """Hashes of fastText's end of line and of `REPEAT`, (2,)."""
     special_weights: npt.NDArray[np.float64]
-    """Theirs; NaN for what the model has never seen."""
-    has_rare: bool
-    """Whether unknown words are read as `RARE`, as in the training; else their n-grams alone count."""
+    """Theirs; NaN for a `REPEAT` that the model has never seen."""
     ngrams: int
     """Words of the longest n-gram."""
 
@@ -74,11 +72,11 @@ def weights(model: Any) -> Weights:
     keys, values = np.zeros(slots, np.uint64), np.zeros(slots, np.float32)
     _fill(long, rows[: len(words)], keys, values)
     ids = {word: number for number, word in enumerate(words)}
-    special = ("</s>", REPEAT, *RARE)
+    special = ("</s>", REPEAT)
     known = np.array([rows[ids[word]] if word in ids else np.nan for word in special], np.float64)
     hashed, _ = hashes(list(special))
     keys, values, buckets, hashed, known = map(read_only, (keys, values, rows[len(words) :], hashed, known))
-    return Weights(keys, values, buckets, hashed, known, bool(ids.keys() & set(RARE)), int(model.f.getArgs().wordNgrams))
+    return Weights(keys, values, buckets, hashed, known, int(model.f.getArgs().wordNgrams))
 
 
 def hashes(words: list[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
@@ -150,7 +148,7 @@ def _look_up(hashed, keys, words):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _sum_all(  # type: ignore[no-untyped-def]
-    data, bounds, firsts, classes, seen, owner, keys, words, buckets, special, special_weights, has_rare, ngrams, out, ends, grams,
+    data, bounds, firsts, classes, seen, owner, keys, words, buckets, special, special_weights, ngrams, out, ends, grams,
     totals, counts, parts, part_counts
 ):  # fmt: skip
     mask = np.uint64(len(buckets) - 1)
@@ -167,9 +165,6 @@ def _sum_all(  # type: ignore[no-untyped-def]
                 else:
                     short, long = hash_word(out, start, ends[token])
                     weight = _look_up(long, keys, words)
-                    if has_rare and np.isnan(weight):
-                        place = 2 if out[start] >= 0x80 else 3 + min(ends[token] - start, 12) // 3
-                        short, weight = special[place], special_weights[place]
                     start = ends[token] + 1
                 if not np.isnan(weight):
                     total += weight
@@ -207,7 +202,7 @@ def _end(grams, longest, buckets, mask, special):  # type: ignore[no-untyped-def
 
 
 def row_weights(ngrams: list[str], model: Weights) -> npt.NDArray[np.float64]:
-    """Weight of each n-gram as a model reads it, words joined by spaces; NaN for a word that it does not know. For cards and tests."""
+    """Weight of each n-gram, words joined by spaces; NaN for a word that the model does not know. For cards and tests."""
     values = np.full(len(ngrams), np.nan)
     for place, ngram in enumerate(ngrams):
         short, long = hashes(ngram.split(" "))

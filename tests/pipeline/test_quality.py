@@ -17,8 +17,6 @@ from pipeline.quality.config import load_training
 from pipeline.quality.train import train
 from pipeline.reselect import select
 from pipeline.run import run
-from stages.quality.model import load_model
-from stages.quality.tokens import RARE
 from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts
 
 MENU = ("Home of the site", "Login", "Terms of use", "Contact us", "The sitemap", "Jobs", "Share this", "Next", "What is new", "Help")
@@ -141,17 +139,24 @@ def test_too_few_documents_and_empty_ones_are_refused(tmp_path: Path) -> None:
         train(load_training(path))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.75])
-def test_tokens_of_few_domains_are_read_as_shapes_if_asked_for(tmp_path: Path, share: float) -> None:
-    model = {"dim": 4, "bucket": 1024, "epochs": 3, "min_domain_share": share, "min_count": 3}
-    path = settings(tmp_path, model=model, held_out=["positives2", "negatives2"])
-    write(tmp_path / "positives0.jsonl", [f"{prose(seed)} The xylophone plays." for seed in range(40)])
+def test_a_handful_of_one_class_is_refused(tmp_path: Path) -> None:
+    path = settings(tmp_path)
+    for number in range(3):
+        write(tmp_path / f"positives{number}.jsonl", [prose(number + 7 * at) for at in range(3)])
+        write(tmp_path / f"negatives{number}.jsonl", [menu(number + 7 * at) for at in range(90)])
+    with pytest.raises(RunError, match=r"6 positives in en with at least 6 tokens to train on.*wanted at least 10"):
+        train(load_training(path))
+
+
+def test_texts_of_short_sentences_alone_can_be_trained_on(tmp_path: Path) -> None:
+    path = settings(tmp_path)
+    for kind, words in {"positives": ("He came.", "She saw.", "Then rain fell."), "negatives": ("Log in.", "Menu.", "Share this.")}.items():
+        for number in range(3):
+            texts = [" ".join(random.Random(40 * number + seed).choices(words, k=20)) for seed in range(40)]
+            write(tmp_path / f"{kind}{number}.jsonl", texts)
     card = train(load_training(path))
     assert card["metrics"]["en"]["f1"] == 1.0
-    folder = load_training(path).output
-    assert load_model(folder).weights.has_rare == (share > 0)
-    ngrams = json.loads((Path(folder) / "model.json").read_text(encoding="utf-8"))["ngrams"]
-    assert any(mark in ngram for ngram, _, _ in ngrams["good"] + ngrams["bad"] for mark in RARE) == (share > 0)
+    assert card["sentence_calibration"] == card["calibration"]
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
