@@ -1,10 +1,11 @@
-"""What only a GPU can show: the compiled FlexAttention against the CPU's dense masks."""
+"""What only a GPU can show: the compiled FlexAttention against the CPU's dense masks, and each fast path that `make bench-gpu` checks."""
 
 from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.gpu_parity import CHECKS
 from model import BaichuanConfig
 from model.attention import dense_attend, flex_attend
 from model.positions import alibi_slopes
@@ -55,3 +56,12 @@ def test_the_model_on_a_gpu_equals_the_model_on_a_cpu(position: Any, with_segmen
     found = [output.logits, output.loss, *gradients(model, output.loss).values()]
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours.cpu(), theirs, atol=5e-5, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own, of its compiler
+@pytest.mark.parametrize("name", CHECKS)
+def test_fast_paths_give_what_plain_ones_give(name: str) -> None:
+    result = CHECKS[name](torch.device("cuda"))
+    if result["passed"] is None:
+        pytest.skip(result["skipped"])
+    assert result["passed"], result
