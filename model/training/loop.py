@@ -7,6 +7,7 @@ same number of threads to the same bits as if it had never stopped.
 
 import json
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +17,14 @@ from typing import Any
 
 import torch
 
-from configs.errors import ConfigError, RunError
+from configs.errors import RunError
 from model.baichuan import Baichuan
 from model.checkpoint import save
 from model.training.batches import Batch, TokenSource
 from model.training.curve import draw_curve
 from model.training.distributed import World, join
 from model.training.faults import Watch, describe, stop, worst
+from model.training.heldout import Heldout
 from model.training.plan import Plan, make_plan
 from model.training.progress import Progress
 from model.training.records import FAULTS, HELDOUT, METRICS, TIMING, Records, read_records
@@ -73,6 +75,8 @@ def train(
     with _machine(config, world), _memory(config):
         finished = _claim(folder, plan, config, world, overwrite)
         if finished is not None:
+            if not quiet and world.is_first:
+                print(f"{folder}: this training was already complete; nothing was done again", file=sys.stderr)
             return TrainResult(**finished)
         run = _Run(config, plan, world, folder, quiet)
         with run.records:
@@ -113,21 +117,20 @@ class _Run:
             self._record(step, rate, result, time.perf_counter() - started)
             if not result.applied:
                 self._answer(step, batch, result, limit)
-            if config.heldout_every and step % config.heldout_every == 0 and step < plan.num_steps:
-                self._measure(step)
-            if (config.checkpoints.every and step % config.checkpoints.every == 0) or step == plan.num_steps:
+            is_last = step == plan.num_steps
+            if plan.heldout is not None and (is_last or _is_due(step, config.heldout_every)):
+                self._measure(step, plan.heldout)
+            if is_last or _is_due(step, config.checkpoints.every):
                 self.records.sync()
                 self.snapshots.save(step, self.trainer.state(), {"updates": self.trainer.num_updates, "watch": self.watch.state()})
 
     def finish(self) -> TrainResult:
-        """Measure, write the model, and say what came of it."""
+        """Write the model, and say what came of it."""
         plan, folder = self.plan, self.folder
-        heldout_loss = entropy = None
-        if plan.heldout is not None:
-            heldout_loss, entropy = self._measure(plan.num_steps), plan.heldout.unigram_entropy()
         self.snapshots.wait()
         weights = self.trainer.whole_weights()
-        metrics, timing = read_records(folder, METRICS), read_records(folder, TIMING)
+        metrics, timing, heldout = (read_records(folder, name) for name in (METRICS, TIMING, HELDOUT))
+        entropy = plan.heldout.unigram_entropy() if plan.heldout is not None else None
         last = [row["cross_entropy"] for row in metrics[-max(1, plan.num_steps // 10) :] if row["cross_entropy"] is not None]
         speeds = sorted(row["tokens_per_second"] for row in timing)
         result = TrainResult(
@@ -136,7 +139,7 @@ class _Run:
             tokens=self._tokens(plan.num_steps),
             loss=sum(last) / max(1, len(last)),
             faults=sum(not row["applied"] for row in metrics),
-            heldout_loss=heldout_loss,
+            heldout_loss=heldout[-1]["loss"] if heldout else None,
             unigram_entropy=entropy,
             seconds=round(sum(row["seconds"] for row in timing), 1),
             tokens_per_second=round(speeds[len(speeds) // 2], 1),
@@ -148,6 +151,8 @@ class _Run:
             if not draw_curve(folder, entropy):
                 self.progress.say("no loss.png: matplotlib is not installed")
             _write_training(folder, plan, self.config, asdict(result))
+        if self.board is not None:
+            self.board.close()
         self.world.barrier()
         return result
 
@@ -185,15 +190,17 @@ class _Run:
             self.trainer.load_state(latest.read, latest.facts["updates"])
         return latest is not None
 
-    def _measure(self, step: int) -> float:
-        assert self.plan.heldout is not None
-        loss, targets = self.plan.heldout.loss(self.trainer)
+    def _measure(self, step: int, heldout: Heldout) -> None:
+        loss, targets = heldout.loss(self.trainer)
         self.records.add(HELDOUT, {"step": step, "tokens": self._tokens(step), "loss": loss, "targets": targets})
         self.progress.say(f"step {step:,}: held-out loss {loss:.3f} nats a token over {targets:,} tokens")
-        return loss
 
     def _tokens(self, step: int) -> int:
         return step * self.config.batch * self.config.length
+
+
+def _is_due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
 
 
 def _claim(folder: Path, plan: Plan, config: TrainConfig, world: World, overwrite: bool) -> dict[str, Any] | None:
@@ -233,10 +240,8 @@ def _write_training(folder: Path, plan: Plan, config: TrainConfig, result: dict[
 
 
 def _board(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise ConfigError("tensorboard: the package is not installed; pip install tensorboard, or take this setting out") from None
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder / "tensorboard"))
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ def make_plan(config: TrainConfig, source: TokenSource | None, heldout: TokenSou
     check_machine(config.step, world)
     if config.batch % world.size:
         raise SettingError("batch", f"got {config.batch} sequences, which {world.size} processes cannot share evenly")
+    if config.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ConfigError("tensorboard: the package is not installed; pip install tensorboard, or take this setting out")
     wanted = _sha256(config.tokenizer) if config.tokenizer else None
     tokens = source or TokenShards.open(config.data, wanted)
     shape = _shape(config, tokens)

@@ -1,7 +1,10 @@
 """What cannot work is refused before the first step, in words that say what to change."""
 
 import dataclasses
+import importlib.util
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,6 +137,33 @@ def test_full_memory_says_what_to_change(message: str, tmp_path: Path, monkeypat
     )
     with pytest.raises(RunError, match=wanted):
         train(settings(tmp_path / "run"), stream(), quiet=True)
+
+
+def test_tensorboard_gets_the_metrics_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = settings(tmp_path / "run", tokens=512, tensorboard=True)
+    written: list[Any] = []
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tensorboard" else found(name))
+    with pytest.raises(ConfigError, match="tensorboard: the package is not installed; pip install tensorboard"):
+        train(config, stream(), quiet=True)
+    assert not (tmp_path / "run").exists()
+    writer = SimpleNamespace(add_scalar=lambda *row: written.append(row), close=lambda: written.append("closed"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True if name == "tensorboard" else found(name))
+    monkeypatch.setattr(loop, "_board", lambda folder: writer)
+    train(config, stream(), quiet=True)
+    assert [row[0] for row in written[:3]] == ["cross_entropy", "lr", "grad_norm"]
+    assert [row[2] for row in written[:-1]] == [1, 1, 1, 2, 2, 2]
+    assert written[-1] == "closed"
+
+
+def test_a_training_killed_after_its_last_step_measures_once(tmp_path: Path) -> None:
+    config = settings(tmp_path / "run", heldout="in memory")
+    whole = train(config, stream(), stream(700), quiet=True)
+    training = tmp_path / "run" / "training.json"
+    training.write_text(json.dumps(json.loads(training.read_text()) | {"result": None}))
+    again = train(config, stream(), stream(700), quiet=True)
+    assert (again.heldout_loss, again.loss) == (whole.heldout_loss, whole.loss)
+    assert len((tmp_path / "run" / "heldout.jsonl").read_text().splitlines()) == 1
 
 
 def test_other_failures_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
