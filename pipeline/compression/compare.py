@@ -1,26 +1,25 @@
 """Measure tokenizers on the same texts; the report as one JSON value, which the tables and the page only show."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow.compute as pc
+import pyarrow as pa
 
-from configs.errors import InputError
 from pipeline import storage
 from pipeline.compression import published
 from pipeline.compression.config import Candidate, CompareConfig
-from pipeline.compression.documents import held_out, spam_phrases
+from pipeline.compression.documents import held_out, measured, spam_phrases
 from pipeline.compression.figures import group_rows
-from pipeline.compression.output import check_output, write_report
+from pipeline.compression.output import prepare_output, write_report
 from pipeline.compression.page import comparison_page
 from pipeline.texts import texts
 from pipeline.tokenizer import TRAINING_NAME, Phases, train_tokenizer
 from tokenizer.codec import MODEL_NAME, Tokenizer
 from tokenizer.compression.bootstrap import LEVEL
 from tokenizer.compression.cost import embedding_parameters
-from tokenizer.compression.measure import BYTES, Measurement, Table
+from tokenizer.compression.measure import BYTES, Table
 from tokenizer.compression.pieces import describe
 from tokenizer.foreign import Measured, Pieces, SentencePiece, open_tokenizer
 from tokenizer.heldout import Overlap
@@ -33,7 +32,7 @@ LEAST_TIMED_MEGABYTES = 1
 
 def compare(config: CompareConfig, overwrite: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Compare as configured and write `config.output`; what the JSON file holds. Raises `CorpusError`."""
-    check_output(config.output, {REPORT_NAME, PAGE_NAME, "tokenizers"}, overwrite)
+    prepare_output(config.output, {REPORT_NAME, PAGE_NAME, "tokenizers"}, overwrite)
     read, say = texts(config.texts), Phases(quiet)
     tokenizers: dict[str, Measured] = {}
     overlaps: dict[str, Overlap] = {}
@@ -46,20 +45,19 @@ def compare(config: CompareConfig, overwrite: bool = False, quiet: bool = False)
             tokenizers[found.name], sketch = open_tokenizer(found.path, found.split), _learnt(Path(found.path))
         if sketch is not None:
             overlaps[found.name] = Overlap(sketch)
-    measurement = Measurement(tokenizers)
-    done = 0
-    for batch in held_out(read(), config.held_out, config.held_out_seed):
-        for overlap in overlaps.values():
-            overlap.add(batch["text"])
-        measurement.add(batch)
-        done += int(pc.sum(pc.binary_length(batch["text"])).as_py() or 0)
-        say("measure", done, 0)
-    table = measurement.table()
-    if not table.langs:
-        raise InputError(f"{', '.join(config.texts)}: no document to measure; check `texts`, and `held_out` ({config.held_out})")
+    documents = _checked(held_out(read(), config.held_out, config.held_out_seed), overlaps.values())
+    table = measured(documents, tokenizers, say)
     report = _report(config, table, tokenizers, overlaps)
     write_report(config.output, report, comparison_page(report), REPORT_NAME)
     return report
+
+
+def _checked(batches: Iterable[pa.RecordBatch], overlaps: Collection[Overlap]) -> Iterator[pa.RecordBatch]:
+    """The same texts, once they were looked for among what each tokenizer has learnt from."""
+    for batch in batches:
+        for overlap in overlaps:
+            overlap.add(batch["text"])
+        yield batch
 
 
 def _learnt(path: Path) -> dict[str, Any] | None:

@@ -6,10 +6,9 @@ from typing import Any
 import orjson
 
 from pipeline import storage
-from pipeline.compression.documents import held_out, spam_phrases
+from pipeline.compression.documents import held_out, measured, spam_phrases
 from pipeline.compression.page import inspection_page
 from pipeline.texts import texts
-from tokenizer.compression.measure import Measurement
 from tokenizer.compression.pieces import describe
 from tokenizer.foreign import open_tokenizer
 
@@ -26,10 +25,8 @@ def inspect(
     found = open_tokenizer(tokenizer, split)
     uses = None
     if inputs:
-        measurement = Measurement({tokenizer: found}, round_trip=False)
-        for batch in held_out(texts(inputs)(), 1.0, 0):
-            measurement.add(batch)
-        uses = measurement.table().uses[tokenizer].pieces
+        table = measured(held_out(texts(inputs)(), 1.0, 0), {tokenizer: found}, lambda *_: None, round_trip=False)
+        uses = table.uses[tokenizer].pieces
     described = describe(found.pieces, uses, spam_phrases(), top)
     if json_file:
         storage.write_bytes(json_file, orjson.dumps(described, option=orjson.OPT_INDENT_2))

@@ -9,11 +9,13 @@ from configs.errors import RunError
 from pipeline import storage
 
 
-def check_output(folder: str, own: set[str], overwrite: bool) -> None:
-    """Raises `RunError` for a folder that holds something, unless it is all `own`, as we write it, and may be overwritten."""
+def prepare_output(folder: str, own: set[str], overwrite: bool) -> None:
+    """Empty the folder. Raises `RunError` if it holds something, unless it is all `own`, as we write it, and may be overwritten."""
     names = storage.list_names(folder)
     if names and not (overwrite and names <= own):
         raise RunError(f"{folder}: is not empty; choose another output" + (", or give --overwrite" if not overwrite else ""))
+    for name in names:
+        storage.remove(storage.join(folder, name))
 
 
 def write_report(folder: str, report: Mapping[str, Any], page: str, name: str) -> None:

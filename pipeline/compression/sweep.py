@@ -11,16 +11,15 @@ from model.config import BaichuanConfig
 from model.presets import preset
 from pipeline import storage
 from pipeline.compression.config import SweepConfig
-from pipeline.compression.documents import held_out
+from pipeline.compression.documents import held_out, measured
 from pipeline.compression.figures import group_rows
-from pipeline.compression.output import check_output, write_report
+from pipeline.compression.output import prepare_output, write_report
 from pipeline.compression.page import sweep_page
 from pipeline.texts import texts
 from pipeline.tokenizer import Phases
 from tokenizer.codec import MODEL_NAME, Tokenizer
 from tokenizer.compression.bootstrap import LEVEL
 from tokenizer.compression.cost import ModelShape, best_size, break_even_parameters, embedding_parameters, flops_per_char
-from tokenizer.compression.measure import Measurement
 from tokenizer.compression.sweep import Swept
 from tokenizer.compression.sweep import sweep as train_sizes
 from tokenizer.foreign import SentencePiece
@@ -32,7 +31,7 @@ REPORT_NAME, PAGE_NAME = "sweep.json", "sweep.html"
 
 def sweep(config: SweepConfig, overwrite: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Train, measure and write `config.output`; what the JSON file holds. Raises `CorpusError`."""
-    check_output(config.output, {REPORT_NAME, PAGE_NAME, "models"}, overwrite)
+    prepare_output(config.output, {REPORT_NAME, PAGE_NAME, "models"}, overwrite)
     read, say = texts(config.texts), Phases(quiet)
 
     def learnable() -> Iterable[pa.RecordBatch]:
@@ -52,13 +51,8 @@ def sweep(config: SweepConfig, overwrite: bool = False, quiet: bool = False) -> 
         reasons = "; ".join(f"{size:,}: {why}" for size, why in sorted(swept.refused.items()))
         raise RunError(f"{', '.join(config.texts)}: none of the sizes can be trained: {reasons}")
     made = {str(size): SentencePiece(Tokenizer(model, str(size))) for size, model in sorted(swept.models.items())}
-    measurement = Measurement(made, round_trip=False)
-    done = 0
-    for batch in held_out(read(), config.held_out, config.held_out_seed):
-        measurement.add(batch)
-        done += len(batch)
-        say("measure documents", done, 0)
-    rows = group_rows(measurement.table(), config.replicates, config.seed, config.context)
+    table = measured(held_out(read(), config.held_out, config.held_out_seed), made, say, round_trip=False)
+    rows = group_rows(table, config.replicates, config.seed, config.context)
     report = _report(config, swept, rows)
     for size, model in swept.models.items():
         folder = storage.join(config.output, "models", str(size))

@@ -123,7 +123,9 @@ def test_a_full_folder_is_kept_and_a_report_replaced_if_asked(
     assert capsys.readouterr() == ("", "")
     assert corpus(monkeypatch, *arguments) == 2
     assert "is not empty; choose another output, or give --overwrite" in capsys.readouterr().err
+    (tmp_path / "out" / "tokenizers").mkdir()
     assert corpus(monkeypatch, *arguments, "--overwrite") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"compression.json", "compression.html"}  # nothing of before is left
     (tmp_path / "out" / "mine.txt").write_text("keep")
     assert corpus(monkeypatch, *arguments, "--overwrite") == 2
 
@@ -238,7 +240,7 @@ def test_comparisons_that_cannot_be_are_refused(settings: str, message: str, tmp
 def test_no_document_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, file = written(tmp_path, "one", ["a"], TEXTS)
     assert corpus(monkeypatch, "compare", "--texts", file, "--tokenizer", one, "--output", str(tmp_path / "o"), "--held-out", "0.0001") == 2
-    assert "no document to measure; check `texts`, and `held_out` (0.0001)" in capsys.readouterr().err
+    assert "there is no document to measure; check `texts`, and `held_out`: a larger share" in capsys.readouterr().err
     assert corpus(monkeypatch, "compare", "--texts", file) == 2
     assert "wanted a YAML file, or --texts, --tokenizer and --output" in capsys.readouterr().err
 

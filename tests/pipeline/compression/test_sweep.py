@@ -48,10 +48,18 @@ def test_sizes_are_measured_and_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
     checked_page(output / "sweep.html")
 
 
-def test_a_text_for_no_size_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_texts_for_no_size_or_no_measure_are_errors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.jsonl").write_text('{"id": "1", "text": "too little"}\n')
     assert corpus(monkeypatch, "sweep", "--texts", str(tmp_path / "a.jsonl"), "--output", str(tmp_path / "out")) == 2
     assert "none of the sizes can be trained: 2,000: " in capsys.readouterr().err
+    texts = [part for name in INPUTS for part in ("--texts", name)]
+    few = ("--set", "sizes=[3000]", "--set", "held_out=.001", "--set", "held_out_seed=0")
+    assert corpus(monkeypatch, "sweep", *texts, "--output", str(tmp_path / "out"), *few) == 2
+    assert "there is no document to measure" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
