@@ -51,8 +51,6 @@ def test_sizes_are_measured_and_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_texts_for_no_size_or_no_measure_are_errors(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
     (tmp_path / "a.jsonl").write_text('{"id": "1", "text": "too little"}\n')
     assert corpus(monkeypatch, "sweep", "--texts", str(tmp_path / "a.jsonl"), "--output", str(tmp_path / "out")) == 2
     assert "none of the sizes can be trained: 2,000: " in capsys.readouterr().err
