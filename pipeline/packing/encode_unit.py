@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.errors import RunError
+from configs.errors import InputError, RunError
 from pipeline import arrow_files
 from pipeline.engine import Statistics
 from pipeline.storage import FileInfo
@@ -125,11 +125,17 @@ def _encoder(name: str, sha256: str) -> Encoder:
 
 
 def _weights(work: EncodeWork, batch: pa.RecordBatch) -> npt.NDArray[np.float64]:
-    if REPEATS not in batch.schema.names:
-        return work.sampling.weights(batch)
-    plain = batch.select([name for name in batch.schema.names if name in ("id", *GROUP)])
-    repeats = pc.fill_null(batch[REPEATS].cast(pa.float64()), 1.0).to_numpy(zero_copy_only=False)
-    return np.asarray(work.sampling.weights(plain) * repeats)
+    """How often each document counts. Raises `InputError` for what is no number from 0 on."""
+    if REPEATS in batch.schema.names:
+        plain = batch.select([name for name in batch.schema.names if name in ("id", *GROUP)])
+        repeats = pc.fill_null(batch[REPEATS].cast(pa.float64()), 1.0).to_numpy(zero_copy_only=False)
+        weights = np.asarray(work.sampling.weights(plain) * repeats)
+    else:
+        weights = work.sampling.weights(batch)
+    if not (weights >= 0).all():
+        row = int(np.flatnonzero(~(weights >= 0))[0])
+        raise InputError(f"{work.file.uri}: document '{batch['id'][row]}' has the weight {weights[row]:g}; wanted a number from 0 on")
+    return weights
 
 
 def _with_names(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -295,6 +295,14 @@ def test_no_document_counts_more_than_the_cap_and_how_many_would_is_said(
     assert [epoch for name, epoch, _ in stream(str(tmp_path / "pack")) if name == "003"] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("weight", [-0.5, float("nan")])
+def test_a_weight_that_cannot_count_is_named_with_its_document(weight: float, tmp_path: Path) -> None:
+    rows = documents(4)
+    rows[2]["sampling_weight"] = weight
+    with pytest.raises(InputError, match=rf"part-000000\.parquet: document '002' has the weight {weight:g}; wanted a number from 0 on"):
+        pack(config_of(tmp_path, write_run(tmp_path / "run", [rows])), quiet=True)
+
+
 def test_files_of_any_format_with_bad_records_and_ids_of_their_own(tmp_path: Path) -> None:
     lines = [{"id": "own", "text": "one"}, {"text": "two", "lang": "en"}, {"text": "three"}]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join([*map(orjson.dumps, lines), b"not json"]))
