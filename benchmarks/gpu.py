@@ -76,9 +76,14 @@ class Sweep:
         self._keep("ceiling", self._one({"job": "ceiling"}, 60))
         if not self.arguments.skip_parity:
             self._parity()
-        for case in self.cases:
+        waiting = list(self.cases)
+        while waiting:
+            case = self._possible(waiting.pop(0))
             self._keep("cases", self._case(case, facts), append=True)
-            print(_row(self.found["cases"][-1]), flush=True)
+            last = self.found["cases"][-1]
+            print(_row(last), flush=True)
+            if last["state"] == "out of memory" and case.micro_batch > 1:
+                waiting.insert(0, dataclasses.replace(case, micro_batch=case.micro_batch // 2))
         self._print_best()
         states = [case["state"] for case in self.found["cases"]] + [_state(check) for check in self.found["parity"]]
         return 0 if not {"failed", "timeout"} & set(states) else 1
@@ -110,11 +115,21 @@ class Sweep:
                 line({"check": names[0], "passed": False, "error": error})
                 names = names[1:]
 
-    def _case(self, case: Case, facts: dict[str, Any]) -> dict[str, Any]:
-        passed = {check["check"]: check["passed"] for check in self.found["parity"]}
+    def _passed(self) -> dict[str, bool | None]:
+        return {check["check"]: check["passed"] for check in self.found["parity"]}
+
+    def _possible(self, case: Case) -> Case:
+        """The case itself, or with the next best path where one that it takes by default has failed its check."""
+        passed = self._passed()
         if passed.get("sdpa_cudnn") is False and case.attention == "auto":
             case = dataclasses.replace(case, attention="flash")
+        if passed.get("compile_layer") is False and case.compile == "layer":
+            case = dataclasses.replace(case, compile="off")
+        return case
+
+    def _case(self, case: Case, facts: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = {"name": case.name, "settings": dataclasses.asdict(case), "planned_bytes": plan(case, case.shape(False))}
+        passed = self._passed()
         failed = [name for name in case.needs() if passed.get(name) is False]
         unknown = [name for name in case.needs() if passed.get(name) is None]
         if failed:

@@ -89,7 +89,7 @@ CASES = [
     Case(**_7B, micro_batch=4, sequences=16, precision="fp8"),
     Case(**_1B, micro_batch=8, attention="flash"),
     Case(**_7B, micro_batch=6, sequences=18, activations="selective", compile="model"),
-    Case(**_7B, micro_batch=4, sequences=16, compile="off"),
+    Case(**_7B, micro_batch=2, sequences=16, compile="off"),
     Case(**_1B, micro_batch=8, compile="model"),
     Case(**_7B, micro_batch=4, sequences=16, compile="model"),
 ]

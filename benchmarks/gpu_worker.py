@@ -156,7 +156,7 @@ def _timed(case: Case, device: torch.device, start: float) -> dict[str, Any]:
         optimizer=OptimizerSettings(kind=case.optimizer),  # type: ignore[arg-type]
     )
     trainer = build(shape, settings)
-    batches = _batches(case, shape.vocab_size, device)
+    batches = _batches(case, shape.vocab_size)
     built = time.perf_counter() - start
     first = trainer.step(next(batches), 1e-4)
     wait(device)
@@ -203,14 +203,14 @@ def _update_seconds(trainer: Trainer, batch: Batch, step_seconds: float, device:
     return max(0.0, step_seconds - min(times))
 
 
-def _batches(case: Case, vocabulary: int, device: torch.device) -> Iterator[Batch]:
-    """Random ids on the device, other ones for each step; documents of 50 to 2,000 tokens where they are packed."""
+def _batches(case: Case, vocabulary: int) -> Iterator[Batch]:
+    """Random ids on the host, other ones for each step, as a loader gives them; documents of 50 to 2,000 tokens where they are packed."""
     generator = torch.Generator().manual_seed(0)
     dims = (case.sequences, case.length)
     while True:
         ids = torch.randint(3, vocabulary, dims, generator=generator)
         if not case.documents:
-            yield Batch(ids.to(device), ids.to(device))
+            yield Batch(ids, ids)
             continue
         begins = torch.zeros(dims, dtype=torch.bool)
         for row in begins:
@@ -218,7 +218,7 @@ def _batches(case: Case, vocabulary: int, device: torch.device) -> Iterator[Batc
         segments = (begins.cumsum(1) + 1).to(torch.int32)
         labels = ids.masked_fill(begins, -100)
         labels[:, 0] = -100
-        yield Batch(ids.to(device), labels.to(device), segments.to(device))
+        yield Batch(ids, labels, segments)
 
 
 def _first_line(error: Exception) -> str:

@@ -138,25 +138,37 @@ class Scripted(Sweep):
                 line({"check": name, "passed": name != self.answers.get("fails"), "error": "x"})
             return None
         if job["job"] == "time":
-            return self.answers.get("time")
+            if "time" in self.answers:
+                line(self.answers["time"])
+            return "no answer"
         line({"device": "CPU", "memory_bytes": None, "torch": "2", "python": "3", "tflops": {"square": 1.0}})
         return None
 
 
 @pytest.mark.parametrize("how", ["fails", "dies"])
 def test_a_case_whose_path_failed_its_check_is_not_timed_and_later_checks_still_run(tmp_path: Path, how: str) -> None:
-    sweep = Scripted(tmp_path, {how: "compile_layer"})
+    sweep = Scripted(tmp_path, {how: "chunked_loss"})
     assert sweep.run() == 1
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert found["cases"][0]["state"] == "not timed"
-    assert found["cases"][0]["error"] == "parity failed: compile_layer"
+    assert found["cases"][0]["error"] == "parity failed: chunked_loss"
     assert {check["check"]: check["passed"] for check in found["parity"]}["optimizer_adamw"] is True
 
 
-def test_cudnn_that_fails_gives_way_to_flash(tmp_path: Path) -> None:
-    sweep = Scripted(tmp_path, {"fails": "sdpa_cudnn"})
+@pytest.mark.parametrize(("check", "setting", "instead"), [("sdpa_cudnn", "attention", "flash"), ("compile_layer", "compile", "off")])
+def test_a_default_path_that_fails_gives_way_to_the_next(tmp_path: Path, check: str, setting: str, instead: str) -> None:
+    sweep = Scripted(tmp_path, {"fails": check})
     sweep.run()
-    assert json.loads((tmp_path / "gpu.json").read_text())["cases"][0]["settings"]["attention"] == "flash"
+    (case,) = json.loads((tmp_path / "gpu.json").read_text())["cases"]
+    assert case["settings"][setting] == instead
+    assert case["state"] == "failed", "nothing is wrong with this path, but the script has no answer for it"
+
+
+def test_too_little_memory_halves_the_micro_batch(tmp_path: Path) -> None:
+    sweep = Scripted(tmp_path, {"time": {"state": "out of memory"}})
+    sweep.run()
+    cases = json.loads((tmp_path / "gpu.json").read_text())["cases"]
+    assert [case["settings"]["micro_batch"] for case in cases] == [8, 4, 2, 1]
 
 
 def test_time_that_has_run_out_is_said_and_loses_nothing(tmp_path: Path) -> None:
