@@ -31,6 +31,8 @@ SOURCES = ("encyclopedia_en", "encyclopedia_zh", "law_en", "law_zh", "medicine_e
 """One source a domain and language."""
 CLEAN_BYTES = 1_400_000
 """Of each source."""
+MOST_PIECES = 20
+"""Of a text."""
 GARBAGE_SHARE = 0.3
 
 SETTINGS: dict[str, Any] = {
@@ -49,6 +51,13 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a compressed file of JSON lines."""
     with zstandard.open(path, "rt", encoding="utf-8") as file:
         yield from map(json.loads, file)
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The beginning of a text in parts of about a kilobyte, so that the small budget of a training holds many documents."""
+    data = text.encode()
+    for begin in range(0, min(len(data), MOST_PIECES * 1000), 1000):
+        yield data[begin : begin + 1000].decode(errors="ignore")
 
 
 def spam(number: int, rng: random.Random) -> str:
@@ -71,7 +80,7 @@ def spam(number: int, rng: random.Random) -> str:
     ]
     signs = ["优惠", "代开发票", "贷款", "彩票", "包邮", "加微信", "赚钱", "兼职", "开奖", "秒到账", "澳门", "娱乐", "注册送", "客服"]
     lines = []
-    for _ in range(rng.randint(8, 30)):
+    for _ in range(rng.randint(4, 14)):
         some, code = " ".join(rng.choices(words, k=4)), rng.randint(10_000, 99_999)
         lines.append(rng.choice([
             f"BUY NOW!!! {some} only ${code % 90}.99 >>> www.{rng.choice(words)}{code}.biz",
@@ -93,8 +102,9 @@ def write_base(data: Path, folder: Path) -> None:
         size, rows[name] = 0, []
         while of_source and size < CLEAN_BYTES:
             row = of_source.pop()
-            rows[name].append({"id": row["id"], "text": row["text"]})
-            size += len(row["text"].encode())
+            for number, text in enumerate(pieces(row["text"])):
+                rows[name].append({"id": f"{row['id']}/{number}", "text": text})
+                size += len(text.encode())
         total += size
     copied = rng.sample([row["text"] for name in SOURCES for row in rows[name]], k=sum(map(len, rows.values())) // 50)
     wanted = total * GARBAGE_SHARE / (1 - GARBAGE_SHARE)

@@ -48,6 +48,8 @@ class HeldOutSettings:
     """A domain's text in one language, of each set, must have so much to be measured; a domain without any is an error."""
     max_bytes: Bytes = 4_000_000
     """Of a domain's text in one language, of each set, so much is measured; the rest of what is drawn stays out of training too."""
+    max_document_bytes: Bytes = 32_768
+    """Of a document so much is measured, from its beginning, so that no long one stands for its domain."""
     ngram: Annotated[int, Between(5, 64)] = 13
     """Tokens of an n-gram: a word, or a Chinese character."""
     max_ngram_share: Share = 0.2

@@ -66,7 +66,7 @@ def freeze(
     measured = _measured(settings, frame, drawn, sets)
     _check_domains(settings, frame, sets, measured)
     uri = storage.join(folder, "documents.parquet")
-    write_parquet(uri, _documents(found, frame, np.flatnonzero(drawn), sets, measured))
+    write_parquet(uri, _documents(settings, found, frame, np.flatnonzero(drawn), sets, measured))
     left, right = similar_contents(found, frame, similarity)
     own = np.unique(frame.content[drawn])
     near = np.unique(left[np.isin(right, own)])
@@ -112,9 +112,9 @@ def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, sets: npt.ND
     for name in ("raw", "curated"):
         for cell in np.unique(frame.cell[rows]).tolist():
             own = rows[(sets[rows] == name) & (frame.cell[rows] == cell)]
-            sizes = np.cumsum(frame.num_bytes[own])
+            sizes = np.cumsum(np.minimum(frame.num_bytes[own], settings.max_document_bytes))
             if len(own) and sizes[-1] >= settings.min_bytes:
-                measured[own[(sizes <= settings.max_bytes) | (sizes == sizes[0])]] = True
+                measured[own[: max(1, int(np.searchsorted(sizes, settings.max_bytes, "right")))]] = True
     return measured
 
 
@@ -136,14 +136,20 @@ def _check_domains(settings: HeldOutSettings, frame: Frame, sets: npt.NDArray[np
                 )
 
 
-def _documents(found: Found, frame: Frame, rows: npt.NDArray[np.int64], sets: npt.NDArray[np.str_], measured: Mask) -> pa.Table:
-    """Held-out documents with their texts, sorted by id."""
+def _documents(
+    settings: HeldOutSettings, found: Found, frame: Frame, rows: npt.NDArray[np.int64], sets: npt.NDArray[np.str_], measured: Mask
+) -> pa.Table:
+    """Held-out documents with their texts, sorted by id; `measured_text` is null where a document is not measured."""
     texts: dict[int, str] = {}
     wanted = frame.reference[rows]
     for shard in found.own:
         own = wanted[wanted >> 32 == shard.index]
         taken = arrow_files.read_table(shard.uri, ["text"]).take(pa.array(own - doc_reference(shard.index, 0)))
         texts.update(zip(own.tolist(), taken["text"].to_pylist(), strict=True))
+    parts = [
+        beginning(texts[ref], settings.max_document_bytes) if own else None
+        for ref, own in zip(wanted.tolist(), measured[rows], strict=True)
+    ]
     _, cluster = np.unique(frame.unit[rows], return_inverse=True)
     table = pa.table(
         {
@@ -154,11 +160,19 @@ def _documents(found: Found, frame: Frame, rows: npt.NDArray[np.int64], sets: np
             "cell": frame.cell[rows].tolist(),
             "set": sets[rows].tolist(),
             "cluster": cluster,
-            "num_bytes": frame.num_bytes[rows],
-            "measured": measured[rows],
+            "measured_text": pa.array(parts, pa.large_string()),
         }
     )
     return table.sort_by("id")
+
+
+def beginning(text: str, max_bytes: int) -> str:
+    """As many whole characters as fit.
+
+    >>> beginning("中文", 5), beginning("abc", 5)
+    ('中', 'abc')
+    """
+    return text.encode()[:max_bytes].decode(errors="ignore")
 
 
 def find_overlaps(work: OverlapWork) -> dict[str, Any]:

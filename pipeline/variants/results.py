@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from pipeline.variants.config import VariantsConfig
 from pipeline.variants.slices import LEAK_SHARE, MOST_FOUND_SHARE, read_parquet
@@ -27,9 +28,9 @@ class Measured:
 def read_held_out(uri: str) -> HeldOut:
     """The measured documents of `documents.parquet`."""
     rows = read_parquet(uri)
-    rows = rows.filter(rows["measured"])
+    rows = rows.filter(rows["measured_text"].is_valid())
     sets, cells = (np.array(rows[name].to_pylist(), np.str_) for name in ("set", "cell"))
-    return HeldOut(sets, cells, rows["cluster"].to_numpy(), rows["num_bytes"].to_numpy())
+    return HeldOut(sets, cells, rows["cluster"].to_numpy(), pc.binary_length(rows["measured_text"]).to_numpy())
 
 
 def conclude(

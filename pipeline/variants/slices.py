@@ -110,7 +110,7 @@ class AlarmWork:
 def sound_alarm(work: AlarmWork) -> dict[str, Any]:
     """How many held-out documents there are, how many were leaked on purpose, and how many are found in the corpus."""
     held = read_parquet(work.documents)
-    held = held.filter(held["measured"])
+    held = held.filter(held["measured_text"].is_valid())
     texts = held["text"].combine_chunks()
     index = NgramIndex.of(texts, work.ngram)
     met = np.zeros(len(index.known), np.bool_)

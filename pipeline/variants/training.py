@@ -127,12 +127,12 @@ def train_one(work: TrainWork) -> dict[str, Any]:
 def measure(work: TrainWork) -> Floats:
     """What the trained model pays for each measured document, in nats, (D,)."""
     held = read_parquet(work.documents)
-    held = held.filter(held["measured"])
+    held = held.filter(held["measured_text"].is_valid())
     model = Baichuan.from_pretrained(f"{work.folder}/model")
     if work.settings.gpus:
         model.to("cuda")
     model.eval()
-    texts = zip(held["id"].to_pylist(), held["cell"].to_pylist(), held["text"].to_pylist(), strict=True)
+    texts = zip(held["id"].to_pylist(), held["cell"].to_pylist(), held["measured_text"].to_pylist(), strict=True)
     encode = load_encoder(work.settings.tokenizer).tokenizer.encode
     length = work.settings.length
     scores = bits_per_byte(model, encode, texts, length, EVALUATION_BATCH, max(1, round(STRIDE_SHARE * length)))

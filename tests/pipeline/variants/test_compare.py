@@ -56,7 +56,7 @@ def test_the_curated_set_is_of_curated_domains_and_apart_from_the_raw_one(finish
     assert {cell.partition("/")[0] for cell in cells["curated"]} == {"law"}
     assert {cell.partition("/")[0] for cell in cells["raw"]} == {"law", "news"}
     assert {cell.rpartition("/")[2] for of_set in cells.values() for cell in of_set} <= {"zh", "en"}
-    rows = [row for row in held_out(config, "documents.parquet") if row["measured"]]
+    rows = [row for row in held_out(config, "documents.parquet") if row["measured_text"] is not None]
     assert len({row["id"] for row in rows}) == len(rows) == result["held_out"]["measured_documents"]
 
 

@@ -46,7 +46,7 @@ def test_similar_contents_are_dealt_together(pairs: list[tuple[int, int]]) -> No
 
 def test_the_alarm_counts_whole_and_half_copies_and_no_strangers(tmp_path: Path) -> None:
     held = [prose(i, 10) for i in range(20)]
-    table = pa.table({"text": pa.array(held, pa.large_string()), "measured": [True] * 20})
+    table = pa.table({"text": pa.array(held, pa.large_string()), "measured_text": held})
     pq.write_table(table, tmp_path / "documents.parquet")
     (tmp_path / "corpus").mkdir()
     half, third = (held[i][: len(held[i]) * share // 100] for i, share in ((1, 60), (2, 30)))
