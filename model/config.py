@@ -14,6 +14,8 @@ from typing import Any, Literal
 from configs.errors import ConfigError
 
 BAICHUAN_2_VOCABULARY = 125_696
+MOST_PADDING = 255
+"""Rows by which a vocabulary may exceed its tokenizer: sizes are rounded up to a multiple of at most 256."""
 
 
 @dataclass(frozen=True, kw_only=True)

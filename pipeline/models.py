@@ -9,13 +9,12 @@ import torch
 from configs.errors import ConfigError, InputError, RunError
 from model import Baichuan
 from model.checkpoint import save
+from model.config import MOST_PADDING
 from model.convert import TARGETS, converted
 from model.generate import Sampling, generate
 from tokenizer.codec import MODEL_NAME, Tokenizer
 
 DTYPES = {"stored": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
-_MOST_PADDING = 255
-"""Rows by which a vocabulary may exceed its tokenizer: sizes are rounded up to a multiple of at most 256."""
 
 
 def convert(folder: str, output: str, target: str) -> list[str]:
@@ -48,7 +47,7 @@ def continuations(
 
 def check_vocabulary(tokenizer: str, num_pieces: int, vocab_size: int) -> None:
     """Raises `InputError` for a tokenizer that cannot be the model's."""
-    if not num_pieces <= vocab_size <= num_pieces + _MOST_PADDING:
+    if not num_pieces <= vocab_size <= num_pieces + MOST_PADDING:
         raise InputError(
             f"{tokenizer}: this tokenizer has {num_pieces:,} pieces and the model a vocabulary of {vocab_size:,}; "
             "name the tokenizer that the model was trained with: --tokenizer FILE"

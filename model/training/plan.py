@@ -12,7 +12,7 @@ from typing import Any
 from configs.bounds import SettingError
 from configs.errors import ConfigError, InputError
 from model.checkpoint import read_config
-from model.config import BaichuanConfig
+from model.config import MOST_PADDING, BaichuanConfig
 from model.shards import TokenShards
 from model.training.batches import Batches, TokenSource, shuffled
 from model.training.distributed import World
@@ -21,8 +21,6 @@ from model.training.settings import TrainConfig
 from model.training.trainer import check_machine
 
 TOKENIZER = "tokenizer.model"
-MOST_PADDING = 255
-"""Rows by which a vocabulary may exceed its tokenizer: sizes are rounded up to a multiple of at most 256."""
 
 
 @dataclass(frozen=True)
