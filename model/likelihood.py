@@ -83,7 +83,7 @@ def last_log_probabilities(
     model: LanguageModel, prompts: Sequence[Sequence[int]], candidates: Sequence[Sequence[int]], batch: int
 ) -> list[npt.NDArray[np.float64]]:
     """Log probabilities of each prompt's candidates as its next id. Raises `InputError` for ids beyond the vocabulary."""
-    _check(prompts, model.config.vocab_size)
+    _check([*prompts, *candidates], model.config.vocab_size)
     results: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(prompts)
     for rows, output in _forward(model, prompts, batch):
         last = torch.stack([output.last_hidden_state[place, len(prompts[row]) - 1] for place, row in enumerate(rows)])

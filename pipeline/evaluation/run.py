@@ -43,6 +43,8 @@ def evaluate(config: EvaluationConfig, overwrite: bool = False, quiet: bool = Fa
     begin_id = _begin_id(config, encoder)
     encode = encoder.tokenizer.encode
     storage.make_folder(config.output)
+    for stale in sorted({FIGURES, "documents.parquet", "questions.parquet", "positions.svg"} & storage.list_names(config.output)):
+        storage.remove(storage.join(config.output, stale))
     figures: dict[str, Any] = {
         "model": {"folder": config.model, "parameters": model.num_parameters(), "trained_length": model.config.max_length},
         "tokenizer": {"name": encoder.name, "sha256": encoder.sha256, "vocab_size": encoder.vocab_size},

@@ -68,6 +68,9 @@ def test_texts_give_figures_by_language_and_domain_and_a_row_each(
     assert "--overwrite" in capsys.readouterr().err
     assert corpus(monkeypatch, "evaluate", str(folder), *options, "--overwrite", "--quiet") == 0
     assert pq.read_table(output / "documents.parquet").to_pylist() == rows
+    without = [option for option in options if "positions" not in option and option != "--set"]
+    assert corpus(monkeypatch, "evaluate", str(folder), *without, "--overwrite", "--quiet") == 0
+    assert not (output / "positions.svg").exists(), "nothing stays of an earlier evaluation"
 
 
 def test_a_limit_takes_the_same_documents_whatever_their_order(
