@@ -30,7 +30,7 @@ from stages.mixture.targets import Targets, together
 NATURAL = {"twin_a": 0.3, "twin_b": 0.2, "hard": 0.15, "transfer": 0.1, "easy": 0.15, "noise": 0.1}
 SYMBOLS, FIRST = 32, 3
 TRAIN_TOKENS, HELD_OUT_TOKENS = 2_000_000, 16_384
-SETTINGS = ProxySettings(tokens=32_768)
+SETTINGS = ProxySettings(tokens=32_768, hidden_size=32, intermediate_size=64, layers=1, heads=2, learning_rate=2e-2)
 SEARCH_SEED = 99
 
 

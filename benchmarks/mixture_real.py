@@ -3,9 +3,10 @@
     corpus run configs/mixture/real_data.yaml
     python benchmarks/mixture_real.py out/mixture_real --seeds 2 3 4
 
-For each seed the mixtures share initialisation, windows and their order. Bits per byte of each domain and language are divided by those of
-the natural mixture of the same seed; languages count equally within a domain, and domains equally. P values are of a paired t test over
-seeds, corrected by Holm. Trainings are cached in the run's folder `mixture/comparison.jsonl`, so that the same command continues.
+For each seed the models are the run's proxies, and mixtures share initialisation, windows and their order. Bits per byte of each domain and
+language are divided by those of the natural mixture of the same seed; languages count equally within a domain, and domains equally. P values
+are of a paired t test over seeds, corrected by Holm. Trainings are cached in the run's folder `mixture/comparison.jsonl`, so that the same
+command continues.
 """
 
 import argparse
@@ -51,11 +52,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[2, 3, 4])
-    parser.add_argument("--tokens", type=int, default=131_072, help="of one training")
+    parser.add_argument("--tokens", type=int, help="of one training; as the run's proxies if not given")
     parser.add_argument("--held-out-tokens", type=int, default=32_768, help="of each domain and language at most")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    options = ProxyOptions(tokens=args.tokens)
+    settings = json.loads((args.run / "run.json").read_text(encoding="utf-8"))["settings"]
+    options = ProxyOptions(**settings["stages"][-1]["mixture"]["proxy"])
+    options = dataclasses.replace(options, tokens=args.tokens or options.tokens)
     data, targets = texts_of(args.run, options, args.held_out_tokens)
     report = json.loads((args.run / "summary.json").read_text(encoding="utf-8"))["mixture"]
     figures = json.loads((args.run / "mixture/learned.json").read_text(encoding="utf-8"))
@@ -72,7 +75,7 @@ def main() -> None:
     shape = {field.name: getattr(options, field.name) for field in dataclasses.fields(ProxySettings) if hasattr(options, field.name)}
     jobs = {(name, seed): ProxySettings(**shape | {"seed": seed}) for seed in args.seeds for name in mixes}
     for name, mix in mixes.items():
-        epochs = mix * args.tokens / np.array([len(ids) for ids in data.train])
+        epochs = mix * options.tokens / np.array([len(ids) for ids in data.train])
         assert epochs.max() <= 4, f"{name} reads a domain {epochs.max():.1f} times"
     losses = _losses(args.run / "mixture/comparison.jsonl", jobs, mixes, data, args.processes)
     print(f"{'':<10}" + "".join(f"{name[:9]:>10}" for name in data.names))
