@@ -17,7 +17,8 @@ def print_figures(figures: dict[str, Any]) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=_FILE_WIDTH)
     for lang, found in figures.get("languages", {}).items():
-        table = _table(f"bits per byte, {lang}: {_with_interval(found['bits_per_byte'], found['interval'])}, mean over domains")
+        _say(console, f"bits per byte, {lang}: {_with_interval(found['bits_per_byte'], found['interval'])}, mean over domains")
+        table = _table()
         for name in ("domain", "bits per byte", "95 %", "documents", "bytes"):
             table.add_column(name, justify="left" if name == "domain" else "right")
         for domain, row in found["domains"].items():
@@ -27,7 +28,8 @@ def print_figures(figures: dict[str, Any]) -> None:
             )
         console.print(table)
     if positions := figures.get("positions"):
-        table = _table(f"perplexity by position, {positions['documents']} documents, trained on {positions['trained_length']:,}")
+        _say(console, f"perplexity by position, {positions['documents']} documents, trained on {positions['trained_length']:,}")
+        table = _table()
         for name in ("tokens", "one window", "trained windows", "ratio", "95 %", "all up to here"):
             table.add_column(name, justify="right")
         for row in positions["rows"]:
@@ -37,7 +39,8 @@ def print_figures(figures: dict[str, Any]) -> None:
             )
         console.print(table)
     if found := figures.get("questions"):
-        table = _table("few-shot multiple choice, mean over subjects; chance is .25")
+        _say(console, "few-shot multiple choice, mean over subjects; chance is .25")
+        table = _table()
         for name in ("set", "questions", "accuracy", "95 %", "gold bits per byte", "95 %", "fewer shots", "cut"):
             table.add_column(name, justify="left" if name == "set" else "right")
         for name, row in found.items():
@@ -52,8 +55,13 @@ def print_figures(figures: dict[str, Any]) -> None:
         console.print(f"{escaped(task)}: {escaped(numbers)}")
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim", title_style="bold")
+def _say(console: Console, title: str) -> None:
+    """Above a table; its own title would be wrapped to the table's width."""
+    console.print(f"[bold]{escaped(title)}[/]", soft_wrap=True)
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, header_style="dim")
 
 
 def _interval(ends: list[float] | None, digits: int = 4) -> str:
