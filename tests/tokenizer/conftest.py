@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from pipeline.texts import texts
 from tokenizer.codec import Tokenizer
 from tokenizer.recipe import TrainConfig
 from tokenizer.train import Trained, train
+
+settings.register_profile("kernels", deadline=None)  # the first example of a kernel's test compiles the kernel
+settings.load_profile("kernels")
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 REAL = Path(__file__).parents[3] / "shared" / "data"
