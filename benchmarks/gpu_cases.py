@@ -77,21 +77,21 @@ _7B: dict[str, Any] = {"model": "7b", "optimizer": "adamw_bf16"}
 _1B: dict[str, Any] = {"model": "1b", "sequences": 16}
 
 CASES = [
-    Case(**_7B, micro_batch=4, sequences=16),
+    Case(**_7B, micro_batch=4, sequences=8),
     Case(**_1B, micro_batch=8),
-    Case(**_7B | {"optimizer": "adamw_split"}, micro_batch=2, sequences=16),  # exact fp32 weights and moments
-    Case(**_7B, micro_batch=4, sequences=16, attention="flash"),
+    Case(**_7B | {"optimizer": "adamw_split"}, micro_batch=2, sequences=8),  # exact fp32 weights and moments
+    Case(**_7B, micro_batch=4, sequences=8, attention="flash"),
     Case(**_1B, micro_batch=16),
-    Case(**_7B, micro_batch=4, sequences=16, documents=True),
-    Case(**_7B, micro_batch=2, sequences=16),
-    Case(**_7B | {"optimizer": "adamw"}, micro_batch=2, sequences=16, activations="recompute"),  # what everyone starts from
+    Case(**_7B, micro_batch=4, sequences=8, documents=True),
+    Case(**_7B, micro_batch=2, sequences=8),
+    Case(**_7B | {"optimizer": "adamw"}, micro_batch=2, sequences=8, activations="recompute"),  # what everyone starts from
     Case(**_1B, micro_batch=8, position="alibi", documents=True),
-    Case(**_7B, micro_batch=4, sequences=16, precision="fp8"),
+    Case(**_7B, micro_batch=4, sequences=8, precision="fp8"),
     Case(**_1B, micro_batch=8, attention="flash"),
-    Case(**_7B, micro_batch=6, sequences=18, activations="selective", compile="model"),
-    Case(**_7B, micro_batch=2, sequences=16, compile="off"),
+    Case(**_7B, micro_batch=6, sequences=12, activations="selective", compile="model"),
+    Case(**_7B, micro_batch=2, sequences=8, compile="off"),
     Case(**_1B, micro_batch=8, compile="model"),
-    Case(**_7B, micro_batch=4, sequences=16, compile="model"),
+    Case(**_7B, micro_batch=4, sequences=8, compile="model"),
 ]
 """In the order in which they are timed: a short budget reaches the first ones."""
 
