@@ -1,6 +1,9 @@
 """The local pass: one split is read once, and all local stages run over it batch by batch, fused, into one shard.
 
 A shard is an Arrow IPC file with a row for every input document of the split, readable or not. Memory is bounded by the split.
+
+On a local disk shards are not compressed, so that later passes map them and touch what they need. lz4 takes .18 CPU seconds more to write
+115 MB of Chinese and English text than none, and .05 each time it is read, for .56 of the bytes; that pays on an object store.
 """
 
 import time
@@ -12,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from configs.errors import InputError
-from pipeline import arrow_files
+from pipeline import arrow_files, storage
 from pipeline.readers import read
 from pipeline.readers.rows import BATCH_TEXT_BYTES
 from pipeline.splits import BadFile, Split
@@ -70,7 +73,8 @@ def annotate_split(work: LocalWork) -> dict[str, Any]:
         annotate()
     schema = fold_schemas(work.stages)
     shard = pa.Table.from_batches(batches, schema=schema).combine_chunks()
-    arrow_files.write_batches(work.shard_uri, schema, shard.to_batches(), compression="lz4")
+    compression = None if storage.is_local(work.shard_uri) else "lz4"
+    arrow_files.write_batches(work.shard_uri, schema, shard.to_batches(), compression)
     seconds["write_shard"] += time.perf_counter() - clock
     return {
         "documents": shard.num_rows,

@@ -227,7 +227,7 @@ def describe(plan: Plan) -> Iterator[str]:
         yield f"  {storage.join(config.output, folder)}/part-*.parquet"
     yield f"  {storage.join(config.output, 'summary.json')}, README.md (dataset card), run.json"
     yield f"  {plan.work}/ (intermediates; `corpus select` reuses them)"
-    disk = size * (1.0 + 0.6 + 0.6) + documents * 16 * 32
+    disk = size * (1.0 + 1.1 + 0.6) + documents * 16 * 32
     workers = config.engine.workers or 2
     yield (
         f"estimate: {size / 1e6:,.0f} MB of text, {disk / 1e6:,.0f} MB of disk, {config.engine.memory_per_worker / 1e9:.1f} GB a worker, "

@@ -52,6 +52,18 @@ def test_columns_can_be_read_alone_in_the_order_of_the_file(tmp_path: Path) -> N
     assert read_batch(uri, 1).to_pydict() == {"a": [2], "b": ["2"]}
 
 
+def test_a_local_file_that_is_not_compressed_is_read_without_a_copy(tmp_path: Path) -> None:
+    copied = {}
+    for compression in (None, "lz4"):
+        uri = str(tmp_path / f"{compression}.arrow")
+        write_batches(uri, SCHEMA, [rows(list(range(10_000)))], compression)
+        before = pa.total_allocated_bytes()
+        table = read_table(uri, ["a"])
+        copied[compression] = pa.total_allocated_bytes() - before
+        assert table["a"][9_999].as_py() == 9_999
+    assert copied[None] < 8 * 10_000 <= copied["lz4"]
+
+
 def test_a_file_appears_only_when_complete(tmp_path: Path) -> None:
     def broken():  # type: ignore[no-untyped-def]
         yield rows([1])

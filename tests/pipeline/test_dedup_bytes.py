@@ -23,6 +23,7 @@ STAGES: list[dict[str, Any]] = [
     {"document_dedup": {"bucket_limit": 5}},
     {"select": {"max_per_host": 20}},
 ]
+WITH_PASSAGES = [*STAGES[:3], {"sentence_dedup": {}}, STAGES[3]]
 ENGINE = {"executor": "inprocess", "split_bytes": 24_000, "memory_per_worker": "2GB"}
 
 
@@ -72,12 +73,13 @@ def test_order_of_documents_and_files_changes_no_fate(spread_from: int, make_con
 
 
 def test_number_of_partitions_changes_no_byte(make_config: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = make_config({"a": rows_of_all_kinds()}, stages=STAGES, engine=ENGINE)
+    config = make_config({"a": rows_of_all_kinds()}, stages=WITH_PASSAGES, engine=ENGINE)
     reference = None
     for partitions in (1, 3, 41):
         monkeypatch.setattr(rounds, "num_partitions", lambda *_, number=partitions: number)
         folder = finish(config, f"output={load_run(config).output}-{partitions}")
-        assert len(list((Path(folder) / "work").glob("shingles-*/answers-*.arrow"))) == partitions
+        for name in ("shingles", "owners"):
+            assert len(list((Path(folder) / "work").glob(f"{name}-*/answers-*.arrow"))) == partitions
         reference = reference or output_bytes(folder)
         assert output_bytes(folder) == reference
 
@@ -91,11 +93,10 @@ def test_less_memory_means_more_partitions() -> None:
 
 @pytest.mark.slow
 def test_killed_in_every_phase_and_continued_gives_the_same_bytes(make_config: Maker) -> None:
-    stages = [*STAGES[:3], {"sentence_dedup": {}}, STAGES[3]]
-    settings = load_run(make_config({"a": rows_of_all_kinds()}, name="plain", stages=stages, engine=ENGINE))
+    settings = load_run(make_config({"a": rows_of_all_kinds()}, name="plain", stages=WITH_PASSAGES, engine=ENGINE))
     phases = [name for name in run(settings, quiet=True)["phases"] if name not in ("start", "open")]
     assert {"annotate", "send", "band buckets", "components", "gather", "verify", "clusters", "facts", "resolve", "write"} <= set(phases)
-    config = make_config({"a": rows_of_all_kinds()}, name="killed", stages=stages, engine=ENGINE)
+    config = make_config({"a": rows_of_all_kinds()}, name="killed", stages=WITH_PASSAGES, engine=ENGINE)
     command = [sys.executable, "-m", "tests.pipeline.killer", str(config), *phases]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == [f"{phase}: {int(signal.SIGKILL)} {int(signal.SIGKILL)}" for phase in phases], done.stderr
