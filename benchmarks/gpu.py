@@ -9,6 +9,7 @@ uses have passed. The exit status is 0 if every job that ran gave a result, 1 el
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -161,27 +162,31 @@ class Sweep:
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | self.environment | {"PYTHONPATH": path}
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
-        timed_out = threading.Event()
 
-        def stop() -> None:
-            timed_out.set()
-            os.killpg(process.pid, signal.SIGKILL)
+        assert process.stdout is not None
+        lines = process.stdout
 
-        timer = threading.Timer(max(seconds, 1), stop)
-        timer.start()
-        try:
-            assert process.stdout is not None
-            for text in process.stdout:
+        def pump() -> None:
+            for text in lines:
                 if text.startswith("RESULT "):
                     line(json.loads(text.removeprefix("RESULT ")))
-            status = process.wait()
+
+        reader = threading.Thread(target=pump, daemon=True)
+        reader.start()
+        error = None
+        try:
+            if status := process.wait(max(seconds, 1)):
+                error = f"the process ended with status {status}"
+        except subprocess.TimeoutExpired:
+            error = f"stopped after {seconds:.0f} s"
         finally:
-            timer.cancel()
-            if process.poll() is None:
+            # Also what it started: torch's compilers outlive a crash and would hold the pipe open
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        if timed_out.is_set():
-            return f"stopped after {seconds:.0f} s"
-        return f"the process ended with status {status}" if status else None
+        process.wait()
+        reader.join(30)
+        lines.close()
+        return error
 
     def _keep(self, key: str, value: dict[str, Any], append: bool = False) -> None:
         """Note a result and write the file."""

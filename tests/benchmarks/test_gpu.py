@@ -177,3 +177,22 @@ def test_time_that_has_run_out_is_said_and_loses_nothing(tmp_path: Path) -> None
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert [case["state"] for case in found["cases"]] == ["not reached"]
     assert "tflops" in found["ceiling"]
+
+
+def test_a_worker_that_hangs_or_dies_is_ended_and_what_it_said_before_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import argparse
+
+    sweep = Sweep(argparse.Namespace(output=str(tmp_path / "gpu.json"), seconds=60, only="", skip_parity=False, dry_run=True))
+    worker = tmp_path / "benchmarks" / "gpu_worker.py"
+    worker.parent.mkdir()
+    (worker.parent / "__init__.py").touch()
+    monkeypatch.setattr("benchmarks.gpu.ROOT", tmp_path)
+    said: list[dict[str, object]] = []
+    worker.write_text(
+        'import os, subprocess\nprint(\'RESULT {"a": 1}\', flush=True)\nsubprocess.Popen(["sleep", "60"])\nos.kill(os.getpid(), 9)\n'
+    )
+    assert sweep._work({}, 30, said.append) == "the process ended with status -9"
+    worker.write_text("import time\nprint('RESULT {\"a\": 2}', flush=True)\ntime.sleep(60)\n")
+    assert sweep._work({}, 3, said.append) == "stopped after 3 s"
+    assert said == [{"a": 1}, {"a": 2}]
+    assert sweep.left() > 10, "neither waited for what the worker had started"

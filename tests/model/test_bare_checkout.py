@@ -13,6 +13,6 @@ MODULES = (
 
 
 def test_what_a_gpu_node_runs_needs_nothing_else() -> None:
-    program = f"import sys\nsys.modules.update(dict.fromkeys({ABSENT!r}))\nimport {', '.join(MODULES)}\nfrom model.train import StepSettings\nStepSettings()"
+    program = f"import sys\nsys.modules.update(dict.fromkeys({ABSENT!r}))\nimport {', '.join(MODULES)}\nmodel.train.StepSettings()"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
