@@ -4,9 +4,9 @@
     python benchmarks/mixture_planted.py --output out/mixture_planted --brute-force 120   # search: as many trainings more, resumable
     python benchmarks/mixture_planted.py --output out/mixture_planted --doremi
 
-Six domains write in 32 symbols by Markov chains. `twin_a` and `twin_b` are one chain under two names; three quarters of the
-symbols of `transfer` are followed as in `hard`; `easy` has little to learn; `noise` draws symbols evenly. As the text lies the twins have half
-of it and noise a tenth. Every training is cached in `--output`, so each command continues what was stopped.
+Six domains write in 32 symbols by Markov chains. `twin_a` and `twin_b` are one chain under two names; three quarters of the symbols of
+`transfer` are followed as in `hard`; `easy` has little to learn; `noise` draws symbols evenly. As the text lies the twins have half of it
+and noise a tenth. Models of 13,000 parameters, so that the search is feasible. Every training is cached in `--output`.
 """
 
 import argparse
@@ -32,6 +32,8 @@ SYMBOLS, FIRST = 32, 3
 TRAIN_TOKENS, HELD_OUT_TOKENS = 2_000_000, 16_384
 SETTINGS = ProxySettings(tokens=32_768, hidden_size=32, intermediate_size=64, layers=1, heads=2, learning_rate=2e-2)
 SEARCH_SEED = 99
+FRESH_SEEDS = (SEARCH_SEED, SEARCH_SEED + 1, SEARCH_SEED + 2)
+COUNTED = {"all domains count": tuple(sorted(NATURAL)), "noise does not count": tuple(sorted(set(NATURAL) - {"noise"}))}
 
 
 def chain(seed: int, successors: int) -> np.ndarray:
@@ -44,6 +46,7 @@ def chain(seed: int, successors: int) -> np.ndarray:
 
 
 def tables() -> dict[str, np.ndarray]:
+    """The chain of each domain."""
     twin, hard, own, easy = chain(1, 4), chain(2, 8), chain(3, 8), chain(4, 2)
     borrowed = np.random.default_rng(5).random(SYMBOLS) < 0.75
     noise = np.full_like(twin, 1 / SYMBOLS)
@@ -91,6 +94,7 @@ class Trainings:
         self.known = {row["key"]: row for row in map(json.loads, lines)}
 
     def losses(self, mixes: np.ndarray, seed: int) -> np.ndarray:
+        """Of each mixture, trained now where it is not known."""
         rows = [[round(float(share), 9) for share in mix] for mix in mixes]
         keys = [hashlib.sha256(json.dumps([asdict(SETTINGS), row, seed]).encode()).hexdigest()[:16] for row in rows]
         missing = [(key, row) for key, row in zip(keys, rows, strict=True) if key not in self.known]
@@ -106,6 +110,7 @@ class Trainings:
         return np.array([self.known[key]["losses"] for key in keys])
 
     def seconds(self, mixes: np.ndarray, seed: int) -> float:
+        """What these trainings took."""
         self.losses(mixes, seed)
         wanted = {tuple(round(float(share), 9) for share in mix) for mix in mixes}
         return sum(row["seconds"] for row in self.known.values() if row["seed"] == seed and tuple(row["mix"]) in wanted)
@@ -122,6 +127,7 @@ def learned(trainings: Trainings, settings: LearnSettings, counted: Sequence[str
 
 
 def main() -> None:
+    """Learn, print, and compare with what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--brute-force", type=int, default=0, help="mixtures to search")
@@ -133,53 +139,67 @@ def main() -> None:
     args = parser.parse_args()
     trainings, names = Trainings(args.output, args.processes), sorted(NATURAL)
     prior = np.array([NATURAL[name] for name in names])
-    all_targets, without_noise = tuple(names), tuple(name for name in names if name != "noise")
-    print(f"{'':<34}" + "".join(f"{name:>10}" for name in names))
-    print(f"{'natural':<34}" + "".join(f"{share:10.3f}" for share in prior))
-    found = {}
-    for title, counted in (("all domains count", all_targets), ("noise does not count", without_noise)):
+    uniform = np.full(len(names), 1 / len(names))
+    candidates = {"natural": prior, "uniform": uniform, "UniMax": unimax(prior, 1.0, 4.0)}
+    _print_row("", names)
+    _print_row("natural", prior)
+    proxies = np.zeros((0, len(names)))
+    for title, counted in COUNTED.items():
         for objective in ("mean", "worst"):
             settings = LearnSettings(objective=objective, kl=args.kl, proxies_per_domain=args.proxies_per_domain)
             result = learned(trainings, settings, counted)
             assert learned(trainings, settings, counted, turned=True).shares.tolist() == result.shares.tolist()
-            found[title, objective] = result
-            print(f"{objective + ', ' + title:<34}" + "".join(f"{share:10.3f}" for share in result.solution)
-                  + f"   {result.law} rank correlation {result.laws[result.law].rank_correlation:.3f}"
-                  + f" ({', '.join(f'{n} {m.rank_correlation:.3f}' for n, m in result.laws.items())}){' ABSTAINS' if result.abstained else ''}")  # fmt: skip
-    mixes = next(iter(found.values())).mixes
-    print(f"{len(mixes)} proxies: {trainings.seconds(mixes, SETTINGS.seed):.0f} CPU seconds; any order of domains gives the same")
-    mean = {title: found[title, "mean"].shares for title in ("all domains count", "noise does not count")}
-    candidates = {"natural": prior, "uniform": np.full(len(names), 1 / len(names)), "UniMax": unimax(prior, 1.0, 4.0), **mean}
+            ranks = ", ".join(f"{name} {law.rank_correlation:.3f}" for name, law in result.laws.items())
+            _print_row(f"{objective}, {title}", result.solution, f"   {ranks}{' ABSTAINS' if result.abstained else ''}")
+            candidates[f"learned, {title}"] = candidates.get(f"learned, {title}", result.solution)  # of the mean, which comes first
+            proxies = result.mixes
+    seconds = trainings.seconds(proxies, SETTINGS.seed)
+    print(f"{len(proxies)} proxies: {seconds:.0f} CPU seconds; any order of domains gives the same shares")
     if args.doremi:
         candidates["DoReMi"] = _doremi(args.output, prior)
-    seeds = (SEARCH_SEED, SEARCH_SEED + 1, SEARCH_SEED + 2)
-    losses = {name: np.mean([trainings.losses(mix[None], seed)[0] for seed in seeds], axis=0) for name, mix in candidates.items()}
-    if args.brute_force:
-        searched = _search(trainings, names, args.brute_force, args.seconds)
-    for title, counted in (("all domains count", all_targets), ("noise does not count", without_noise)):
-        where = [names.index(name) for name in counted]
-        value = {
-            name: float(together(loss[None, where], losses["natural"][where], np.eye(len(where)), "mean")[0])
-            for name, loss in losses.items()
-        }
-        print(f"\nmean loss relative to natural, {title}, {len(seeds)} fresh seeds:")
-        for name, told in sorted(value.items(), key=lambda item: item[1]):
-            print(
-                f"  {name:<24}{told:.4f}   noise {candidates[name][names.index('noise')]:.3f}   worst domain {(losses[name] / losses['natural'])[where].max():.4f}"
-            )
-        if args.brute_force:
-            single = np.array([trainings.losses(mix[None], SEARCH_SEED)[0] for mix in searched])
-            told = together(single[:, where], losses["natural"][where], np.eye(len(where)), "mean")
-            best = searched[np.argsort(told)[:5]]
-            again = np.array([np.mean([trainings.losses(mix[None], seed)[0] for seed in seeds], axis=0) for mix in best])
-            values = together(again[:, where], losses["natural"][where], np.eye(len(where)), "mean")
-            place = int(values.argmin())
-            print(
-                f"  brute force, best of {len(searched)}: {values[place]:.4f} at "
-                + " ".join(f"{n} {s:.3f}" for n, s in zip(names, best[place], strict=True))
-            )
-            for name in mean:
-                print(f"  regret of '{name}': {100 * (value[name] / values[place] - 1):+.2f} %")
+        _print_row("DoReMi", candidates["DoReMi"])
+    searched = _search(trainings, names, args.brute_force, args.seconds) if args.brute_force else np.zeros((0, len(names)))
+    losses = {name: _mean_losses(trainings, mix) for name, mix in candidates.items()}
+    for title, counted in COUNTED.items():
+        _print_comparison(trainings, names, candidates, losses, searched, title, [names.index(name) for name in counted])
+
+
+def _mean_losses(trainings: Trainings, mix: np.ndarray) -> np.ndarray:
+    return np.mean([trainings.losses(mix[None], seed)[0] for seed in FRESH_SEEDS], axis=0)
+
+
+def _print_comparison(
+    trainings: Trainings,
+    names: list[str],
+    candidates: dict[str, np.ndarray],
+    losses: dict[str, np.ndarray],
+    searched: np.ndarray,
+    title: str,
+    where: list[int],
+) -> None:
+    def told(found: np.ndarray) -> np.ndarray:
+        return together(found[:, where], losses["natural"][where], np.eye(len(where)), "mean")
+
+    print(f"\nmean loss relative to natural, {title}, {len(FRESH_SEEDS)} fresh seeds:")
+    values = {name: float(told(loss[None])[0]) for name, loss in losses.items()}
+    for name, value in sorted(values.items(), key=lambda item: item[1]):
+        worst = (losses[name] / losses["natural"])[where].max()
+        print(f"  {name:<30}{value:.4f}   noise {candidates[name][names.index('noise')]:.3f}   worst domain {worst:.4f}")
+    if not len(searched):
+        return
+    first = np.array([trainings.losses(mix[None], SEARCH_SEED)[0] for mix in searched])
+    best = searched[np.argsort(told(first))[:5]]
+    again = told(np.array([_mean_losses(trainings, mix) for mix in best]))
+    place = int(again.argmin())
+    shares = " ".join(f"{name} {share:.3f}" for name, share in zip(names, best[place], strict=True))
+    print(f"  brute force, best of {len(searched)}: {again[place]:.4f} at {shares}")
+    for name, value in values.items():
+        if name.startswith("learned"):
+            print(f"  regret of '{name}': {100 * (value / again[place] - 1):+.2f} %")
+
+
+def _print_row(title: str, values: Sequence[str] | np.ndarray, after: str = "") -> None:
+    print(f"{title:<34}" + "".join(f"{value:>10}" if isinstance(value, str) else f"{value:10.3f}" for value in values) + after)
 
 
 def _search(trainings: Trainings, names: list[str], num: int, seconds: float) -> np.ndarray:
@@ -199,9 +219,7 @@ def _doremi(folder: Path, prior: np.ndarray) -> np.ndarray:
     file = folder / "doremi.json"
     if not file.exists():
         file.write_text(json.dumps(train_doremi(data(), natural(prior).tolist(), SETTINGS)), encoding="utf-8")
-    shares = np.array(json.loads(file.read_text(encoding="utf-8")))
-    print("DoReMi".ljust(34) + "".join(f"{share:10.3f}" for share in shares))
-    return shares
+    return np.array(json.loads(file.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

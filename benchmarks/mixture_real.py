@@ -3,10 +3,10 @@
     corpus run configs/mixture/real_data.yaml
     python benchmarks/mixture_real.py out/mixture_real --seeds 2 3 4
 
-For each seed the models are the run's proxies, and mixtures share initialisation, windows and their order. Bits per byte of each domain and
-language are divided by those of the natural mixture of the same seed; languages count equally within a domain, and domains equally. P values
-are of a paired t test over seeds, corrected by Holm. Trainings are cached in the run's folder `mixture/comparison.jsonl`, so that the same
-command continues.
+For each seed the models are the run's proxies, and mixtures share initialisation, windows and their order. Bits per byte of each domain
+and language are divided by those of the natural mixture of the same seed; languages count equally within a domain, and domains equally.
+P values are of a paired t test over seeds, corrected by Holm. Trainings are cached in the run's folder `mixture/comparison.jsonl`, so that
+the same command continues.
 """
 
 import argparse

@@ -9,7 +9,7 @@
 
 b is shrunk to zero around the mean mixture. How much, c and g are chosen for each target by leaving one proxy out, in closed form, by the
 error of the logarithm of the loss. Everything is fitted from few proxies, so the choice between laws is made on proxies that the fit has
-not seen. On the planted task of docs/mixture.md `power` ranks such proxies at .97, `log_linear` at .84, `ridge` at nothing.
+not seen. On the planted task of docs/mixture.md, 24 proxies, `power` ranks them at .82, `log_linear` at .81, `ridge` at .45.
 """
 
 from collections.abc import Callable
