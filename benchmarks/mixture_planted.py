@@ -87,7 +87,7 @@ class Trainings:
     """Proxies by identity, in one file."""
 
     def __init__(self, folder: Path, processes: int) -> None:
-        self.processes = processes
+        self.pool = ProcessPoolExecutor(processes, get_context("spawn"))  # starts no process before there is something to train
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "trainings.jsonl"
         lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else []
@@ -98,12 +98,9 @@ class Trainings:
         rows = [[round(float(share), 9) for share in mix] for mix in mixes]
         keys = [hashlib.sha256(json.dumps([asdict(SETTINGS), row, seed]).encode()).hexdigest()[:16] for row in rows]
         missing = [(key, row) for key, row in zip(keys, rows, strict=True) if key not in self.known]
-        if not missing:
-            return np.array([self.known[key]["losses"] for key in keys])
-        with ProcessPoolExecutor(self.processes, get_context("spawn")) as pool, self.file.open("a", encoding="utf-8") as file:
-            for (key, row), (losses, seconds) in zip(
-                missing, pool.map(trained, [r for _, r in missing], [seed] * len(missing)), strict=True
-            ):
+        done = self.pool.map(trained, [row for _, row in missing], [seed] * len(missing))
+        with self.file.open("a", encoding="utf-8") as file:
+            for (key, row), (losses, seconds) in zip(missing, done, strict=True):
                 self.known[key] = {"key": key, "mix": row, "seed": seed, "losses": losses, "seconds": seconds}
                 file.write(json.dumps(self.known[key]) + "\n")
                 file.flush()
@@ -146,7 +143,7 @@ def main() -> None:
     proxies = np.zeros((0, len(names)))
     for title, counted in COUNTED.items():
         for objective in ("mean", "worst"):
-            settings = LearnSettings(objective=objective, kl=args.kl, proxies_per_domain=args.proxies_per_domain)
+            settings = LearnSettings(objective=objective, kl=args.kl, proxies_per_domain=args.proxies_per_domain, bootstrap=0)
             result = learned(trainings, settings, counted)
             assert learned(trainings, settings, counted, turned=True).shares.tolist() == result.shares.tolist()
             ranks = ", ".join(f"{name} {law.rank_correlation:.3f}" for name, law in result.laws.items())
