@@ -54,6 +54,7 @@ def pack(config: PackConfig, overwrite: bool = False, quiet: bool = False) -> di
     with locked(config.output):
         ours = record(config, encoder.sha256, files)
         if finished := claim(config.output, ours, overwrite):
+            _tidy(config, work)
             return finished | {"already_complete": True}
         with locked(work):
             for folder in (work, config.output):
@@ -66,11 +67,7 @@ def pack(config: PackConfig, overwrite: bool = False, quiet: bool = False) -> di
             if encoder.model is not None:
                 storage.write_bytes(storage.join(config.output, MODEL_NAME), encoder.model)
             storage.write_bytes(storage.join(config.output, HEADER), orjson.dumps(header, option=orjson.OPT_INDENT_2))
-            storage.remove(storage.join(config.output, BEGUN))
-            for name in filter(_OURS.fullmatch, storage.list_names(work)):
-                storage.remove(storage.join(work, name))
-        if config.engine.work is None:
-            storage.remove(work)
+            _tidy(config, work)
         peak = {"driver": peak_memory_bytes(), "worker": packing.peak_memory_bytes}
         return header | {"seconds": progress.seconds, "peak_memory_bytes": peak}
 
@@ -168,6 +165,15 @@ class _Packing:
         found = list(run_phase(self.executor, self.progress, name, uri, function, works).values())
         self.peak_memory_bytes = max([self.peak_memory_bytes, *(unit["peak_memory_bytes"] for unit in found)])
         return found
+
+
+def _tidy(config: PackConfig, work: str) -> None:
+    """Remove what a finished pack needs no more."""
+    for name in filter(_OURS.fullmatch, storage.list_names(work)):
+        storage.remove(storage.join(work, name))
+    if config.engine.work is None:
+        storage.remove(work)
+    storage.remove(storage.join(config.output, BEGUN))
 
 
 def _files(config: PackConfig) -> list[FileInfo]:

@@ -170,7 +170,12 @@ def test_a_finished_pack_is_left_alone_a_damaged_one_is_mended_and_another_refus
     config = config_of(tmp_path, run, shard_tokens=3_000)
     pack(config, quiet=True)
     before = shard_bytes(config.output)
+    left = Path(config.output) / "work" / "encoded" / "0.arrow"  # as a kill right behind the header leaves it
+    left.parent.mkdir(parents=True)
+    for path in (left, Path(config.output) / "begun.json"):
+        path.write_text("{}")
     assert pack(config, quiet=True)["already_complete"]
+    assert {path.name for path in Path(config.output).iterdir()} == {".lock", "pack.json", *before}
     (Path(config.output) / "train-00001.idx").unlink()
     assert "already_complete" not in pack(config, quiet=True)
     assert shard_bytes(config.output) == before
