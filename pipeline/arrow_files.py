@@ -25,8 +25,11 @@ def write_batches(uri: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 
 
 def _open(uri: str, columns: Sequence[str] | None = None) -> pa.ipc.RecordBatchFileReader:
+    """A reader of all columns of a local file, which is mapped; of `columns` alone, if some are named, of an object."""
     try:
-        source = pa.memory_map(storage.local_path(uri)) if storage.is_local(uri) else storage.open_input(uri)
+        if storage.is_local(uri):  # Arrow copies all columns of a mapped file when some are asked for
+            return pa.ipc.open_file(pa.memory_map(storage.local_path(uri)))
+        source = storage.open_input(uri)
         if columns is None:
             return pa.ipc.open_file(source)
         names = pa.ipc.open_file(source).schema.names
@@ -44,7 +47,8 @@ def column_names(uri: str) -> list[str]:
 
 def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
     """All batches of a file, or some of its columns, in the order of the file's schema."""
-    return _open(uri, columns).read_all()
+    table = _open(uri, columns).read_all()
+    return table if columns is None else table.select([name for name in table.column_names if name in columns])
 
 
 def read_batch(uri: str, index: int) -> pa.RecordBatch:
@@ -57,7 +61,7 @@ def read_batches(uri: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     reader = _open(uri, columns)
     for index in range(reader.num_record_batches):
         if (batch := reader.get_batch(index)).num_rows:
-            yield batch
+            yield batch.select(list(columns))
 
 
 def united(batches: Sequence[pa.RecordBatch]) -> pa.Table:
