@@ -50,7 +50,8 @@ def read_frame(found: Found, seed: int) -> Frame:
     for shard in found.own:
         columns = shard.columns(_COLUMNS)
         ids.append(judge.final_ids(columns, found.ids.answered(shard.index))[0])
-        tables.append(columns.append_column("reference", pa.array(shard.documents())))
+        plain = {name: columns[name] for name in _COLUMNS}  # without "not null", which not all shards say of `record`
+        tables.append(pa.table(plain | {"reference": shard.documents()}))
     table = pa.concat_tables(tables).set_column(0, "id", pa.chunked_array(ids, pa.string()))
     table = table.filter(pc.and_(pc.is_null(table["fault"]), pc.greater(table["num_chars"], 0))).combine_chunks()
     domains = [str(domain) for domain in table["domain"].to_pylist()]
@@ -81,7 +82,7 @@ def _smaller_hosts(urls: pa.ChunkedArray, cells: npt.NDArray[np.str_]) -> pa.Arr
 
 
 def similar_contents(found: Found, frame: Frame, similarity: float) -> tuple[UInt64s, UInt64s]:
-    """Pairs of contents with a verified Jaccard similarity of at least so much, each once in either order."""
+    """Pairs of contents with a verified Jaccard similarity of at least so much, in one order or both."""
     none = np.zeros(0, np.uint64)
     if found.overlaps is None:
         return none, none

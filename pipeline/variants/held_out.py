@@ -69,7 +69,7 @@ def freeze(
     write_parquet(uri, _documents(settings, found, frame, np.flatnonzero(drawn), sets, measured))
     left, right = similar_contents(found, frame, similarity)
     own = np.unique(frame.content[drawn])
-    near = np.unique(left[np.isin(right, own)])
+    near = np.concatenate([left[np.isin(right, own)], right[np.isin(left, own)]])
     works = {
         str(s.index): OverlapWork(s, uri, settings.ngram, settings.max_ngram_share, storage.join(folder, f"overlap-{s.index:06d}.parquet"))
         for s in found.own
@@ -102,13 +102,19 @@ def _draw(settings: HeldOutSettings, frame: Frame) -> tuple[Mask, npt.NDArray[np
 
 
 def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, sets: npt.NDArray[np.str_]) -> Mask:
-    """Of each set and cell different texts in the order of the draw, up to `max_bytes`; none of a cell with less than `min_bytes`."""
+    """Of each set and cell different texts up to `max_bytes`, none of a cell with less than `min_bytes`.
+
+    In the order of the draw, but first one text of each host, then a second one of each: clusters are what the bootstrap counts.
+    """
     measured = np.zeros(len(drawn), np.bool_)
     spoken = np.char.rpartition(frame.cell, "/")[:, 2]
     rows = np.flatnonzero(drawn & np.isin(spoken, settings.languages))
     rows = rows[np.lexsort((frame.content[rows], frame.second_unit[rows]))]
     _, firsts = np.unique(frame.content[rows], return_index=True)
     rows = rows[np.sort(firsts)]
+    begins = np.flatnonzero(np.diff(frame.unit[rows], prepend=-1))
+    turn = np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows)))
+    rows = rows[np.argsort(turn, kind="stable")]
     for name in ("raw", "curated"):
         for cell in np.unique(frame.cell[rows]).tolist():
             own = rows[(sets[rows] == name) & (frame.cell[rows] == cell)]
