@@ -1,7 +1,7 @@
 """Rows brought together by small numbers in linear time: messages by addressee, answers by row, candidate pairs by document.
 
 Millions of pairs pass through every round, and a comparison sort was most of what they cost: of a million synthetic documents `np.lexsort`
-of 22 million candidate pairs took 7.9 of the 15 CPU seconds of the phase that reads them; this way the phase takes 4.0
+of 22 million candidate pairs took 7.9 of the 15 CPU seconds of the phase that reads them; this way the phase takes 3.3
 (docs/dedup_evidence.md). What is grouped are rows of a shard or numbers of partitions, so a table with a place for each is small.
 """
 
