@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= configs/sample.yaml
-TRAINING ?= configs/sample_tokenizer.yaml
-COMPRESSION ?= configs/sample_compression.yaml
-PACK ?= configs/sample_pack.yaml
+TRAINING ?= configs/tokenizer_training/sample.yaml
+COMPRESSION ?= configs/compression/sample.yaml
+PACK ?= configs/packing/sample.yaml
 SMOKE ?= configs/smoke.yaml
 VARIANTS ?= configs/variants/sample.yaml
 DATA ?= ../shared/data

@@ -36,7 +36,7 @@ def main() -> None:
     """Train, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="../shared/data")
-    parser.add_argument("--config", type=Path, default=Path("configs/real_tokenizer.yaml"))
+    parser.add_argument("--config", type=Path, default=Path("configs/tokenizer_training/real_data.yaml"))
     parser.add_argument("--split", type=int, default=1, help="another number holds out other documents")
     parser.add_argument("--without")
     parser.add_argument("--set", action="append", default=[], dest="overrides")

@@ -373,7 +373,7 @@ def test_what_the_user_can_mend_is_one_message(
 
 
 def test_the_shipped_pack_is_of_the_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shipped = Path(__file__).parents[2] / "configs" / "sample_pack.yaml"
+    shipped = Path(__file__).parents[2] / "configs" / "packing/sample.yaml"
     run = write_run(tmp_path / "run", [documents(4)])
     assert yaml.safe_load(shipped.read_text())["output"] == "out/pack"
     assert corpus(monkeypatch, str(shipped), "--input", run, "--tokenizer", "bytes", "--output", str(tmp_path / "pack"), "--quiet") == 0

@@ -76,7 +76,7 @@ def test_errors_of_users_end_the_command_with_status_2_and_no_traceback(tmp_path
     assert "Traceback" not in done.stderr
 
 
-RUNS = sorted(path for path in CONFIGS.glob("*.yaml") if not path.name.endswith("_tokenizer.yaml"))
+RUNS = sorted(CONFIGS.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.name)

@@ -256,14 +256,14 @@ def test_tokenizers_name_themselves(tmp_path: Path) -> None:
         candidate("=x")
 
 
-@pytest.mark.parametrize("name", ["sample_compression", "real_compression"])
-def test_shipped_comparisons_load(name: str) -> None:
-    assert load(CompareConfig, read_yaml(CONFIGS / f"{name}.yaml")).output.startswith("out/")
+@pytest.mark.parametrize("file", sorted((CONFIGS / "compression").glob("*.yaml")), ids=lambda file: file.name)
+def test_shipped_comparisons_load(file: Path) -> None:
+    assert load(CompareConfig, read_yaml(file)).output.startswith("out/")
 
 
-@pytest.mark.parametrize("name", ["sample_sweep", "real_sweep"])
-def test_shipped_sweeps_load(name: str) -> None:
-    assert load(SweepConfig, read_yaml(CONFIGS / f"{name}.yaml")).output.startswith("out/")
+@pytest.mark.parametrize("file", sorted((CONFIGS / "vocabulary_sweep").glob("*.yaml")), ids=lambda file: file.name)
+def test_shipped_sweeps_load(file: Path) -> None:
+    assert load(SweepConfig, read_yaml(file)).output.startswith("out/")
 
 
 def test_inspect_shows_pieces_with_their_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
