@@ -159,6 +159,7 @@ def main() -> None:
     losses = {name: _mean_losses(trainings, mix) for name, mix in candidates.items()}
     for title, counted in COUNTED.items():
         _print_comparison(trainings, names, candidates, losses, searched, title, [names.index(name) for name in counted])
+    trainings.pool.shutdown()
 
 
 def _mean_losses(trainings: Trainings, mix: np.ndarray) -> np.ndarray:
