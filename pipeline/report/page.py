@@ -71,6 +71,7 @@ def page(shown: Mapping[str, Any]) -> str:
         alone=dict(zip(counts["overlaps"]["names"], counts["overlaps"]["alone"], strict=True)),
         benchmarks=_benchmarks(summary),
         personal={kind: found for kind, found in counts["personal"].items() if found[0]},
+        mixture=_mixture(summary),
         memory={name: _megabytes(size) for name, size in summary["peak_memory_bytes"].items()},
         css=_bundled("page.css"),
         js=_bundled("page.js"),
@@ -124,6 +125,18 @@ def _waterfalls(summary: Mapping[str, Any]) -> dict[str, list[list[Any]]]:
             documents, _, size = (max(1, total) for total in face["input"])
             found[f"{key}/{group}"] = [[stage, left[0], left[0] / documents, left[2] / size] for stage, left in face["left"].items()]
     return found
+
+
+def _mixture(summary: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The shares of each domain, with the bootstrap's interval where they were learned, and the greatest share for the bars."""
+    found = summary.get("mixture")
+    if not found:
+        return None
+    learned = found.get("learned")
+    intervals = learned["intervals"] if learned and not learned["abstained"] else {}
+    rows = {name: row | {"interval": intervals.get(name)} for name, row in found["by_domain"].items()}
+    most = max((max(row["natural_share"], row["share"]) for row in rows.values()), default=1.0)
+    return {"method": found["method"], "learned": learned, "by_domain": rows, "most": most or 1.0}
 
 
 def _with_sum(by_domain: Mapping[str, list[list[int]]]) -> dict[str, list[list[int]]]:
