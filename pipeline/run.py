@@ -197,7 +197,7 @@ def _parts(num_shards: int) -> set[str]:
 
 
 def finish(runner: Runner, found: Found, counts: list[Statistics], record: dict[str, Any], prune: bool) -> dict[str, Any]:
-    """Summary, card, tidying and report; `summary.json` says that the run is complete, and what follows can be made again from the files."""
+    """Summary, card, tidying and report; `summary.json` says that the run is complete; what follows can be made again."""
     config = runner.plan.config
     summary = summarise(runner.plan, counts, runner.statistics, runner.progress.seconds, peak_memory_bytes(), found.counts)
     if runner.mixture:

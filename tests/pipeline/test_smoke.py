@@ -85,7 +85,7 @@ def test_folders_of_others_are_left_alone(documents: Path, tmp_path: Path) -> No
 
 
 def test_the_shipped_configuration_loads_and_names_no_folders_of_the_training() -> None:
-    shipped = load(SmokeConfig, read_yaml(CONFIGS / "smoke.yaml"))
+    shipped = load(SmokeConfig, read_yaml(CONFIGS / "smoke" / "sample.yaml"))
     assert (shipped.input, shipped.output) == (("out/sample",), "out/smoke")
     with pytest.raises(ConfigError, match="train: data, output and heldout are made by the smoke run; leave them empty"):
         dataclasses.replace(shipped, train=dataclasses.replace(shipped.train, heldout="somewhere"))
