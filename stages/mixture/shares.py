@@ -56,10 +56,11 @@ def capped(shares: Floats, most: Floats) -> Floats:
     if result.sum() <= 1.0:
         return np.asarray(result)
     some = np.flatnonzero(shares > 0)
-    order = some[np.argsort(most[some] / shares[some], kind="stable")]  # in this order domains reach their caps as the factor grows
-    full = np.concatenate(([0.0], np.cumsum(most[order])[:-1]))
-    rest = np.cumsum(shares[order][::-1])[::-1]
-    factors = (1.0 - full) / rest  # if those before are full and those from here on are not
+    with np.errstate(over="ignore"):  # a share next to nothing reaches its cap last: at infinity
+        order = some[np.argsort(most[some] / shares[some], kind="stable")]  # in this order domains reach their caps as the factor grows
+        full = np.concatenate(([0.0], np.cumsum(most[order])[:-1]))
+        rest = np.cumsum(shares[order][::-1])[::-1]
+        factors = (1.0 - full) / rest  # if those before are full and those from here on are not
     first = int(np.argmax(factors * shares[order] <= most[order]))
     result[order[first:]] = shares[order[first:]] * factors[first]
     return np.asarray(result)

@@ -91,3 +91,8 @@ def test_rounded_shares_sum_to_one_and_are_at_most_one_step_off(sizes: Floats, d
     assert round(found.sum() * 10**digits) == 10**digits
     assert np.abs(found - natural(sizes)).max() <= 10.0**-digits * (1 + 1e-6)
     assert found.tolist() == rounded(found, digits).tolist()
+
+
+def test_a_share_next_to_nothing_is_no_trouble_beside_a_cap() -> None:
+    found = capped(np.array([0.7, 0.3, 5e-324]), np.array([0.5, 0.9, 0.9]))
+    assert found.tolist() == [0.5, 0.5, pytest.approx(0.0, abs=1e-300)]
