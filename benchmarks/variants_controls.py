@@ -45,7 +45,7 @@ SETTINGS: dict[str, Any] = {
     },
 }  # fmt: skip
 LONGER = (
-    "training.tokens=196608", "training.length=256", "training.learning_rates=[0.002, 0.004]", "training.model.hidden_size=48",
+    "training.tokens=1048576", "training.length=256", "training.learning_rates=[0.002, 0.004]", "training.model.hidden_size=48",
     "training.model.intermediate_size=128", "training.model.num_hidden_layers=2", "training.model.num_attention_heads=4",
 )  # fmt: skip
 
