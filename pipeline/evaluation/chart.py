@@ -50,7 +50,7 @@ def _ticks(low: float, high: float) -> list[float]:
     """Round numbers from at most `low` to at least `high`, about five.
 
     >>> _ticks(12.9, 15.4), _ticks(3.0, 3.0)
-    ([12.5, 13.0, 13.5, 14.0, 14.5, 15.0, 15.5], [3.0, 4.0])
+    ([12.5, 13.0, 13.5, 14.0, 14.5, 15.0, 15.5], [2.8, 3.0])
     """
     span = high - low or 1.0
     power = 10.0 ** _floor_log10(span / 5)
