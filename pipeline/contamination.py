@@ -6,7 +6,7 @@ The run goes on with the stage that knows (`stages.decontaminate.stage.Informed`
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ def know_common(runner: Phases, found: Found) -> Plan:
     works = {str(p): CountWork(out, p, stage, num_documents) for p in range(out.partitions)}
     counted = runner.phase("common questions", folder_of(out), count, works)
     knowing = informed(stage, sorted(name for counts in counted for name in counts["common"]))
-    return replace(plan, stages=tuple(knowing if other is stage else other for other in plan.stages))
+    return plan.informed(stage, knowing)
 
 
 def tell(work: TellWork) -> dict[str, Any]:

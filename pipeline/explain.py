@@ -69,13 +69,12 @@ def print_story(run_folder: str, document_id: str, console: Console | None = Non
 
 
 def struck_through(text: str, edits: Sequence[Mapping[str, Any]]) -> Text:
-    """The normalised text, with what was cut from it struck through."""
-    shown, edited, taken, end = Text(), text.encode(), 0, 0
-    for cut in edits:
-        shown.append(edited[taken : taken + cut["start"] - end].decode())
-        taken += cut["start"] - end
-        shown.append(cut["removed"] or "", "strike red")
-        shown.append(cut["replacement"], "green")
-        taken += len(cut["replacement"].encode())
-        end = cut["end"]
-    return shown.append(edited[taken:].decode())
+    """The normalised text, with what was cut from it struck through; masks are green."""
+    shown = Text()
+    for stretch, cut in lookup.stretches(text, edits):
+        if cut is None:
+            shown.append(stretch)
+        else:
+            shown.append(cut["removed"] or "", "strike red")
+            shown.append(cut["replacement"], "green")
+    return shown

@@ -101,16 +101,28 @@ def _by_place(places: Mapping[str, Place]) -> list[tuple[Place, list[str]]]:
     return sorted(ids.items())
 
 
+def stretches(edited: str, cuts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    """The text of a document in stretches, what stayed with None and between them "" with each cut, which `edits` holds in order.
+
+    Offsets of cuts are bytes of the normalised text; what was masked stays hidden, so a mask is only in its cut's `replacement`.
+
+    >>> mask = {"start": 4, "end": 9, "replacement": "[mail]"}
+    >>> [text for text, _ in stretches("a [mail].", [{"start": 1, "end": 3, "removed": "bc", "replacement": ""}, mask])]
+    ['a', '', ' ', '', '.']
+    """
+    data, taken, end = edited.encode(), 0, 0
+    for cut in cuts:
+        until = taken + cut["start"] - end
+        yield data[taken:until].decode(), None
+        yield "", cut
+        taken, end = until + len(cut["replacement"].encode()), cut["end"]
+    yield data[taken:].decode(), None
+
+
 def put_back(edited: str, cuts: Sequence[Mapping[str, Any]]) -> str:
-    """The normalised text, from the text and the cuts of a document, which `edits` holds in order. What was masked stays hidden.
+    """The normalised text, from the text and the cuts of a document. What was masked stays hidden.
 
     >>> put_back("a [mail].", [{"start": 1, "end": 3, "removed": "bc", "replacement": ""}, {"start": 4, "end": 9, "replacement": "[mail]"}])
     'abc [mail].'
     """
-    text, pieces, taken, end = edited.encode(), [], 0, 0
-    for cut in cuts:
-        until = taken + cut["start"] - end
-        mask = cut["replacement"].encode()
-        pieces += [text[taken:until], mask or (cut["removed"] or "").encode()]
-        taken, end = until + len(mask), cut["end"]
-    return b"".join([*pieces, text[taken:]]).decode()
+    return "".join(text if cut is None else cut["replacement"] or cut["removed"] or "" for text, cut in stretches(edited, cuts))

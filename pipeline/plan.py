@@ -6,7 +6,7 @@ memory. It reads no document. `corpus run --dry-run` prints it.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -89,6 +89,10 @@ class Plan:
     def stage(self, kind: type[Stage]) -> Stage | None:
         """The stage of this class, if the run has it."""
         return next((stage for stage in self.stages if isinstance(stage, kind)), None)
+
+    def informed(self, stage: Stage, knowing: Stage) -> "Plan":
+        """The plan with a stage that knows what was counted in the place of one that does not."""
+        return replace(self, stages=tuple(knowing if other is stage else other for other in self.stages))
 
 
 def complete_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

@@ -5,39 +5,22 @@ The update joins them, computes as fp32 AdamW does, and splits again: no bit is 
 bf16, which is what products in bf16 make them anyway; adding up many parts in bf16 rounds each sum (2^-9 relative).
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from model.training.distributed import local
+from model.training.tensorwise import TensorwiseAdamW
 
 STATE = {"exp_avg": torch.float32, "exp_avg_sq": torch.float32, "rest": torch.int16}
 """What is kept beside a weight."""
 
 
-class AdamWSplit(Optimizer):
-    """Over bf16 weights whose state was laid out by `make_optimizer`."""
+class AdamWSplit(TensorwiseAdamW):
+    """Over bf16 weights."""
 
-    def __init__(self, groups: Any, lr: float, betas: tuple[float, float], eps: float, compiled: bool) -> None:
-        super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": 0.0})
-        self._update: Callable[..., None] = torch.compile(_update, fullgraph=True, dynamic=True) if compiled else _update
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Update all weights."""
-        assert closure is None
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                state["step"] += 1
-                rate = torch.tensor(group["lr"], dtype=torch.float32, device=parameter.device)
-                tensors = [local(t) for t in (parameter, parameter.grad, *(state[name] for name in STATE))]
-                self._update(*tensors, state["step"], rate, *group["betas"], group["eps"], group["weight_decay"])
+    def __init__(self, groups: Any, **shared: Any) -> None:
+        super().__init__(groups, **shared, kept=tuple(STATE), update=_update)
 
 
 def _update(

@@ -4,7 +4,6 @@
 updates smaller than 1/256 of a weight, which most are; rounding stochastically keeps them on average (arXiv 2010.06192).
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,8 +12,8 @@ from torch.optim import AdamW, Optimizer
 
 from model.baichuan import Baichuan
 from model.training.adamw_split import STATE, AdamWSplit
-from model.training.distributed import local
 from model.training.settings import OptimizerSettings
+from model.training.tensorwise import TensorwiseAdamW
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -38,26 +37,11 @@ def make_optimizer(model: Baichuan, settings: OptimizerSettings, compiled: bool)
     return optimizer
 
 
-class AdamWBf16(Optimizer):
-    """AdamW over bf16 weights and moments: computed in fp32, weights and second moments rounded stochastically."""
+class AdamWBf16(TensorwiseAdamW):
+    """Over bf16 weights and moments: computed in fp32, weights and second moments rounded stochastically."""
 
-    def __init__(self, groups: Any, lr: float, betas: tuple[float, float], eps: float, compiled: bool) -> None:
-        super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": 0.0})
-        self._update: Callable[..., None] = torch.compile(_update, fullgraph=True, dynamic=True) if compiled else _update
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Update all weights."""
-        assert closure is None
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                state["step"] += 1
-                step, rate = state["step"], torch.tensor(group["lr"], dtype=torch.float32, device=parameter.device)
-                tensors = [local(t) for t in (parameter, parameter.grad, *(state[name] for name in MOMENTS))]
-                self._update(*tensors, step, rate, *group["betas"], group["eps"], group["weight_decay"])
+    def __init__(self, groups: Any, **shared: Any) -> None:
+        super().__init__(groups, **shared, kept=MOMENTS, update=_update)
 
 
 def _update(

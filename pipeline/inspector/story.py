@@ -1,5 +1,6 @@
 """One document for the inspector: its text with what was cut marked by rule, its duplicate beside it, its signals."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.text import Text
@@ -38,18 +39,16 @@ def document(run_folder: str, document_id: str, mask: bool = True) -> dict[str, 
     return found
 
 
-def _segments(text: str, edits: list[dict[str, Any]], show: Any) -> list[Segment]:
-    """The edited text with its cuts put back as segments of their own. Offsets are bytes of the text before the cuts."""
-    data, found, taken, end = text.encode(), [], 0, 0
-    for cut in edits:
-        until = taken + cut["start"] - end
-        mask = cut["replacement"].encode()
-        found.append({"text": show(data[taken:until].decode()), "kind": "plain"})
-        shown = cut["replacement"] if mask else show(cut["removed"] or "")
-        about = {name: cut[name] for name in ("rule", "partner", "similarity")}
-        found.append({"text": shown, "kind": "mask" if mask else "cut", **about})
-        taken, end = until + len(mask), cut["end"]
-    found.append({"text": show(data[taken:].decode()), "kind": "plain"})
+def _segments(text: str, edits: list[dict[str, Any]], show: Callable[[str], str]) -> list[Segment]:
+    """The edited text with its cuts put back as segments of their own."""
+    found: list[Segment] = []
+    for stretch, cut in lookup.stretches(text, edits):
+        if cut is None:
+            found.append({"text": show(stretch), "kind": "plain"})
+        else:
+            about = {name: cut[name] for name in ("rule", "partner", "similarity")}
+            kind, shown = ("mask", cut["replacement"]) if cut["replacement"] else ("cut", show(cut["removed"] or ""))
+            found.append({"text": shown, "kind": kind, **about})
     return [segment for segment in found if segment["text"]]
 
 

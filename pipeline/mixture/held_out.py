@@ -1,7 +1,7 @@
 """Set documents apart: count each domain by the hashes that decide, then let the stage know what it draws."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def hold_out(runner: Phases, found: Found) -> Plan:
                 own[int(step)] = [a + b for a, b in zip(own.get(int(step), (0, 0)), sizes, strict=True)]
     drawn = {domain: drawn_steps(own, stage.held_out) for domain, own in sorted(steps.items())}
     knowing = holding_out(stage, plan.config.seed, drawn)
-    return replace(plan, stages=tuple(knowing if other is stage else other for other in plan.stages))
+    return plan.informed(stage, knowing)
 
 
 def count(work: CountWork) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipeline import storage
+from pipeline import cli, storage
 
 RunFolder = Path
 
@@ -103,6 +104,14 @@ def browser() -> Iterator[Any]:
         found = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield found
         found.close()
+
+
+def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit status of `corpus` with these arguments."""
+    monkeypatch.setattr(sys, "argv", ["corpus", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
 
 
 def ledger(folder: str | Path) -> dict[str, dict[str, Any]]:

@@ -23,6 +23,16 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def dying(phase: str, at_first: bool, name: str, run_phase: Callable[[], Any]) -> Any:
+    """Run the phase `name`; die in it if it is `phase`: as its first unit commits, or after its last."""
+    if name == phase and at_first:
+        pipeline.engine.Units.finish = die  # type: ignore[assignment,method-assign]
+    found = run_phase()
+    if name == phase:
+        die()
+    return found
+
+
 def run_and_die(config: str, phase: str, at_first: bool) -> None:
     """Run until the phase's first unit, or last one."""
 
@@ -30,19 +40,16 @@ def run_and_die(config: str, phase: str, at_first: bool) -> None:
         def phase(
             self, name: str, folder: str, function: Callable[[Any], Statistics], works: Mapping[str, Any], drop: Sequence[str] = ()
         ) -> list[Statistics]:
-            if name == phase and at_first:
-                pipeline.engine.Units.finish = die  # type: ignore[assignment,method-assign]
-            found = super().phase(name, folder, function, works, drop)
-            if name == phase:
-                die()
+            own = super().phase
+            found: list[Statistics] = dying(phase, at_first, name, lambda: own(name, folder, function, works, drop))
             return found
 
     pipeline.run.Runner = Dying  # type: ignore[misc]
     pipeline.run.run(load_run(config), quiet=True)
 
 
-def main() -> None:
-    """Kill in each phase."""
+def kill_in_each(run_and_die: Callable[[str, str, bool], None]) -> None:
+    """Kill in each phase that the command line names."""
     config, *phases = sys.argv[1:]
     for phase in phases:
         signals = []
@@ -57,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    kill_in_each(run_and_die)

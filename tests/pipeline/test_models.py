@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,8 @@ import sentencepiece
 import torch
 
 from model import Baichuan, preset
-from pipeline import cli
+from tests.pipeline.conftest import run_command
 from tokenizer.codec import Tokenizer
-
-
-def corpus(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["corpus", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_generate_prints_each_prompt_with_what_follows(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert corpus(monkeypatch, "model", "generate", str(folder), "第一条 [b]", "Article", "--max-new-tokens", "5") == 0
+    assert run_command(monkeypatch, "model", "generate", str(folder), "第一条 [b]", "Article", "--max-new-tokens", "5") == 0
     printed = capsys.readouterr().out
     codec, model = Tokenizer.load(folder), Baichuan.from_pretrained(folder)
     expected = ""
@@ -55,9 +47,9 @@ def test_generate_prints_each_prompt_with_what_follows(
 def test_generate_refuses_another_tokenizer(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     smaller = folder.parent / "smaller"
     Baichuan(preset("nano", vocab_size=399)).save_pretrained(smaller)
-    assert corpus(monkeypatch, "model", "generate", str(smaller), "x", "--tokenizer", str(folder / "tokenizer.model")) == 2
+    assert run_command(monkeypatch, "model", "generate", str(smaller), "x", "--tokenizer", str(folder / "tokenizer.model")) == 2
     assert "this tokenizer has 400 pieces and the model a vocabulary of 399" in capsys.readouterr().err
-    assert corpus(monkeypatch, "model", "generate", str(folder), "x", "--dtype", "half") == 2
+    assert run_command(monkeypatch, "model", "generate", str(folder), "x", "--dtype", "half") == 2
     assert "--dtype half: wanted one of stored, float32, bfloat16" in capsys.readouterr().err
 
 
@@ -66,10 +58,10 @@ def test_convert_writes_a_new_folder(
     target: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "new"
-    assert corpus(monkeypatch, "model", "convert", str(folder), "--output", str(output), "--to", target) == 0
+    assert run_command(monkeypatch, "model", "convert", str(folder), "--output", str(output), "--to", target) == 0
     assert capsys.readouterr().out == f"{output}: config.json, model.safetensors, tokenizer.model\n"
     assert json.loads((output / "config.json").read_text())["model_type"] == ("llama" if target == "llama" else "baichuan")
-    assert corpus(monkeypatch, "model", "convert", str(folder), "--output", str(output), "--to", target) == 2
+    assert run_command(monkeypatch, "model", "convert", str(folder), "--output", str(output), "--to", target) == 2
     assert "is not empty; choose another output" in capsys.readouterr().err
-    assert corpus(monkeypatch, "model", "convert", str(folder), "--output", str(tmp_path / "x"), "--to", "gguf") == 2
+    assert run_command(monkeypatch, "model", "convert", str(folder), "--output", str(tmp_path / "x"), "--to", "gguf") == 2
     assert "--to gguf: wanted one of llama, baichuan1" in capsys.readouterr().err

@@ -15,11 +15,11 @@ import yaml
 
 from configs.errors import InputError, RunError
 from model.shards import TokenShards
-from pipeline import cli, storage
+from pipeline import storage
 from pipeline.config import Engine
 from pipeline.packing.pack_config import PackConfig
 from pipeline.packing.packer import pack
-from tests.pipeline.conftest import prose, zh_prose
+from tests.pipeline.conftest import prose, run_command, zh_prose
 from tests.tokenizer.conftest import written_model
 from tests.tokenizer.megatron_reference import read_sequences
 from tests.tokenizer.pack_reference import place_of, times_of
@@ -341,11 +341,8 @@ def test_documents_that_share_an_id_stay_and_keep_their_order_whatever_the_files
 IN_PROCESS = ("--set", "engine.executor=inprocess")
 
 
-def corpus(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
-    monkeypatch.setattr(sys, "argv", ["corpus", "pack", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return stopped.value.code
+def corpus(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    return run_command(monkeypatch, "pack", *arguments)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """`corpus tokenizer train` through the command line, and the texts that it reads."""
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -10,19 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import InputError
-from pipeline import cli
 from pipeline.texts import texts
+from tests.pipeline.conftest import run_command
 from tokenizer.codec import Tokenizer
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 FILES = ["--input", str(SAMPLE / "*_encyclopedia.jsonl"), "--input", str(SAMPLE / "web_*.jsonl*")]
 
 
-def corpus(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
-    monkeypatch.setattr(sys, "argv", ["corpus", "tokenizer", "train", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return stopped.value.code
+def corpus(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    return run_command(monkeypatch, "tokenizer", "train", *arguments)
 
 
 def test_files_and_a_preset_give_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

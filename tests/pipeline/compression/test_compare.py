@@ -1,7 +1,6 @@
 """`corpus tokenizer compare` and `inspect` through the command line."""
 
 import json
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import pytest
 
 from configs.errors import ConfigError
 from configs.loader import CONFIGS, load, read_yaml
-from pipeline import cli
 from pipeline.compression.config import CompareConfig, SweepConfig, candidate
 from pipeline.compression.published import order
+from tests.pipeline.conftest import run_command
 from tests.tokenizer.conftest import written_model
 from tokenizer.model_file import NORMAL
 
@@ -26,11 +25,8 @@ TEXTS = [
 ]
 
 
-def corpus(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
-    monkeypatch.setattr(sys, "argv", ["corpus", "tokenizer", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return stopped.value.code
+def corpus(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    return run_command(monkeypatch, "tokenizer", *arguments)
 
 
 def written(folder: Path, name: str, pieces: list[str], rows: list[dict[str, str]]) -> tuple[str, str]:

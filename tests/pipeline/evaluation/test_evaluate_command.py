@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,9 @@ import torch
 
 from configs.loader import CONFIGS
 from model import Baichuan, preset
-from pipeline import cli
 from pipeline.evaluation.chart import line_chart
 from pipeline.evaluation.settings import load_evaluation, load_names
-
-
-def corpus(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["corpus", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
+from tests.pipeline.conftest import run_command
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +39,7 @@ def test_texts_give_figures_by_language_and_domain_and_a_row_each(
 ) -> None:
     output = tmp_path / "out"
     options = ["--tokenizer", "bytes", "--texts", f"{texts}/*.jsonl", "--output", str(output), "--set", "positions={rows: 4, beyond: 1.5}"]
-    assert corpus(monkeypatch, "evaluate", str(folder), *options) == 0
+    assert run_command(monkeypatch, "evaluate", str(folder), *options) == 0
     printed = capsys.readouterr()
     assert "bits per byte, zh" in printed.out
     assert "perplexity by position" in printed.out
@@ -64,12 +56,12 @@ def test_texts_give_figures_by_language_and_domain_and_a_row_each(
     assert [(row["first"], row["behind"]) for row in positions["rows"]] == [(0, 24), (24, 48), (48, 72), (72, 96)]
     assert positions["documents"] == 7, "four of the Chinese and three of the English have more than 96 bytes"
     assert (output / "positions.svg").read_text().count("<polyline") == 2
-    assert corpus(monkeypatch, "evaluate", str(folder), *options) == 2, "an evaluation is not replaced unasked"
+    assert run_command(monkeypatch, "evaluate", str(folder), *options) == 2, "an evaluation is not replaced unasked"
     assert "--overwrite" in capsys.readouterr().err
-    assert corpus(monkeypatch, "evaluate", str(folder), *options, "--overwrite", "--quiet") == 0
+    assert run_command(monkeypatch, "evaluate", str(folder), *options, "--overwrite", "--quiet") == 0
     assert pq.read_table(output / "documents.parquet").to_pylist() == rows
     without = [option for option in options if "positions" not in option and option != "--set"]
-    assert corpus(monkeypatch, "evaluate", str(folder), *without, "--overwrite", "--quiet") == 0
+    assert run_command(monkeypatch, "evaluate", str(folder), *without, "--overwrite", "--quiet") == 0
     assert not (output / "positions.svg").exists(), "nothing stays of an earlier evaluation"
 
 
@@ -81,7 +73,7 @@ def test_a_limit_takes_the_same_documents_whatever_their_order(
         output = tmp_path / f"out{number}"
         named = [option for name in order for option in ("--texts", f"{texts}/{name}.jsonl")]
         limit = ["--set", "documents_per_domain=2", "--quiet", "--tokenizer", "bytes", "--output", str(output)]
-        assert corpus(monkeypatch, "evaluate", str(folder), *named, *limit) == 0
+        assert run_command(monkeypatch, "evaluate", str(folder), *named, *limit) == 0
         found.append(sorted(row["id"] for row in pq.read_table(output / "documents.parquet").to_pylist()))
     assert found[0] == found[1]
     assert len(found[0]) == 4
@@ -115,7 +107,7 @@ def test_questions_give_figures_by_subject_and_a_row_each(
         f"  - {{name: agieval, path: {tmp_path}/agi.jsonl, format: agieval, shots: 1}}\nlength: 512\n"
     )
     options = ["--config", str(tmp_path / "sets.yaml"), "--tokenizer", "bytes", "--output", str(output)]
-    assert corpus(monkeypatch, "evaluate", str(folder), *options) == 0
+    assert run_command(monkeypatch, "evaluate", str(folder), *options) == 0
     assert "few-shot multiple choice" in capsys.readouterr().out
     figures = json.loads((output / "evaluation.json").read_text())["questions"]
     assert figures["ceval"]["left_out"] == {"several answers": 1, "no answer": 1}
@@ -157,14 +149,14 @@ def test_options_keep_what_only_looks_like_a_label(tmp_path: Path) -> None:
 def test_settings_that_cannot_work_are_one_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
-    assert corpus(monkeypatch, "evaluate", str(folder), "--tokenizer", "bytes", "--output", str(tmp_path / "out"), *options) == 2
+    assert run_command(monkeypatch, "evaluate", str(folder), "--tokenizer", "bytes", "--output", str(tmp_path / "out"), *options) == 2
     assert message in capsys.readouterr().err.replace("\n", "")
 
 
 def test_another_tokenizer_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     Baichuan(preset("nano", vocab_size=1024, num_hidden_layers=1)).save_pretrained(tmp_path / "model")
     options = ["--tokenizer", "bytes", "--texts", "README.md", "--output", str(tmp_path / "out")]
-    assert corpus(monkeypatch, "evaluate", str(tmp_path / "model"), *options) == 2
+    assert run_command(monkeypatch, "evaluate", str(tmp_path / "model"), *options) == 2
     assert "259 pieces and the model a vocabulary of 1,024" in capsys.readouterr().err
 
 
