@@ -15,7 +15,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "node_loss.py"
 
 def test_a_run_that_loses_a_node_gives_the_same_bytes(make_config: Callable[..., Path], tmp_path: Path) -> None:
     rows = [{"id": f"d{i}", "text": (zh_prose if i % 2 else prose)(i, 30)} for i in range(300)]
-    config = make_config({"many": rows + [{"id": "copy", "text": rows[0]["text"]}]})
+    config = make_config({"many": [*rows, {"id": "copy", "text": rows[0]["text"]}]})
     command = [sys.executable, str(BENCHMARK), str(config), "--phases", "shards"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
