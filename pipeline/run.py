@@ -36,7 +36,7 @@ from pipeline.mixture.mix import mix
 from pipeline.passages.rounds import find_passages
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import Progress
-from pipeline.report.page import write_report
+from pipeline.report.attempt import try_report
 from pipeline.splits import open_files, open_works, pack, record_bases
 from pipeline.summary import summarise
 from stages.batch import Batch
@@ -207,7 +207,7 @@ def finish(runner: Runner, found: Found, counts: list[Statistics], record: dict[
     if prune:
         runner.prune()
     storage.write_bytes(storage.join(config.output, "summary.json"), orjson.dumps(summary, option=orjson.OPT_INDENT_2))
-    write_report(config.output)
+    try_report(config.output)
     return summary
 
 

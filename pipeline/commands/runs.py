@@ -187,11 +187,14 @@ def _report(summary: dict[str, Any], quiet: bool) -> None:
 
 
 def _say_where(folder: str, complete: bool) -> None:
+    from pipeline.storage import exists, join
+
     if complete:
         print(f"{folder}: this run was already complete; nothing was done again")
     print(f"corpus   {folder}/corpus/*.parquet")
     print(f"rejected {folder}/rejected/*.parquet   text and reasons of what was dropped")
     print(f"ledger   {folder}/ledger/*.parquet     every input document: signals, reasons, fate")
-    print(f"report   {folder}/report/index.html     open it in a browser")
+    if exists(join(folder, "report", "index.html")):
+        print(f"report   {folder}/report/index.html     open it in a browser")
     print(f"numbers  {folder}/summary.json")
     print(f"one document's story: corpus explain {folder} ID      duplicates: corpus duplicates {folder}")

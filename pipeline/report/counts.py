@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import storage
-from pipeline.finished import BATCH_ROWS, FinishedRun, slices
+from pipeline.finished import BATCH_ROWS, FinishedRun
 from pipeline.report.histogram import Histogram
-from stages.filters.rules import Bounds
+from stages.filters.rules import Bounds, primary_subtag
 from stages.text.buffers import text_buffer
 from tokenizer.sampling import hash_units
 
@@ -52,6 +52,8 @@ class Counts:
         self.examples: dict[str, list[Example]] = {name: [] for name in self.reasons}
         self.signals = {name: Histogram() for name in run.signals}
         self.bounds: dict[str, dict[str, set[Bounds]]] = {name: {} for name in run.judged_by}
+        self.languages = {"mixed", *(language for file in run.rules.files for language in file.languages)}
+        self.judged: set[tuple[str, str]] = set()
         self.quality: dict[str, npt.NDArray[np.int64]] = {}
         self.cluster_sizes: dict[int, int] = {}
         self.personal = {name: [0, 0] for name in run.signals if name.startswith("pii_")}
@@ -94,18 +96,29 @@ class Counts:
         kept = np.asarray(pc.equal(table["fate"], "kept"))
         for name, histogram in self.signals.items():
             histogram.add(table[name].to_numpy(zero_copy_only=False), kept)
-        for one in slices(table, {}):
-            for name, by_language in self.bounds.items():
-                by_language.setdefault(one.lang or "-", set()).add(self.run.bounds(name, one.lang, one.domain))
-            if "quality" in self.signals:
-                self._add_quality(one.domain, table["quality"].to_numpy(zero_copy_only=False)[one.rows], kept[one.rows])
+        self._add_bounds(table)
+        if "quality" in self.signals:
+            self._add_quality(table, kept)
 
-    def _add_quality(self, domain: str, scores: npt.NDArray[Any], kept: Mask) -> None:
-        tally = self.quality.setdefault(domain, np.zeros((2, QUALITY_BINS), np.int64))
+    def _add_bounds(self, table: pa.Table) -> None:
+        pairs = table.group_by(["lang", "domain"]).aggregate([]).to_pylist()
+        found = {(primary_subtag(pair["lang"] or ""), pair["domain"] or "") for pair in pairs}
+        for lang, domain in sorted(pair for pair in found - self.judged if pair[0] in self.languages):
+            self.judged.add((lang, domain))
+            for name, by_language in self.bounds.items():
+                by_language.setdefault(lang, set()).add(self.run.bounds(name, lang, domain))
+
+    def _add_quality(self, table: pa.Table, kept: Mask) -> None:
+        """Documents by domain, fate and bin of their score, in one count over all rows."""
+        encoded = pc.fill_null(table["domain"], "").combine_chunks().dictionary_encode()
+        scores = table["quality"].to_numpy(zero_copy_only=False)
         there = ~np.isnan(scores)
         bins = np.minimum((scores[there] * QUALITY_BINS).astype(np.int64), QUALITY_BINS - 1)
-        for fate in (0, 1):
-            tally[fate] += np.bincount(bins[kept[there] == bool(fate)], minlength=QUALITY_BINS)
+        cells = (encoded.indices.to_numpy()[there] * 2 + kept[there]) * QUALITY_BINS + bins
+        tally = np.bincount(cells, minlength=2 * QUALITY_BINS * len(encoded.dictionary)).reshape(-1, 2, QUALITY_BINS)
+        nothing = np.zeros((2, QUALITY_BINS), np.int64)
+        for domain, found in zip(encoded.dictionary.to_pylist(), tally, strict=True):
+            self.quality[domain] = self.quality.get(domain, nothing) + found
 
     def as_json(self) -> dict[str, Any]:
         """Everything but the texts of the examples."""

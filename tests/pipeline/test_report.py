@@ -16,7 +16,7 @@ from pipeline.report.examples import masked
 from pipeline.report.histogram import Histogram
 from pipeline.report.page import write_report
 from pipeline.run import run
-from tests.pipeline.conftest import prose, zh_prose
+from tests.pipeline.conftest import ledger, prose, run_command, zh_prose
 
 EVIL = '</script><script>document.title = "taken"</script><img src=x onerror="document.title=\'taken\'">'
 
@@ -89,6 +89,26 @@ def test_every_run_writes_its_report_and_it_is_the_same_again(finished: str) -> 
     first = (Path(finished) / "report" / "index.html").read_bytes()
     write_report(finished)
     assert (Path(finished) / "report" / "index.html").read_bytes() == first
+
+
+def test_a_run_whose_report_fails_is_complete_and_says_what_to_do(
+    make_config: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("no [pages] left")
+
+    config = make_config({"web": [{"id": f"p{n}", "text": prose(n)} for n in range(3)]})
+    with monkeypatch.context() as broken:
+        broken.setattr("pipeline.report.page.count", fail)
+        assert run_command(broken, "run", str(config)) == 0
+    folder = load_run(config).output
+    said = capsys.readouterr()
+    assert f"the corpus in {folder} is complete, but its report was not written: ZeroDivisionError: no [pages] left (" in said.err
+    assert f"try again: corpus report {folder}\n" in said.err
+    assert "index.html" not in said.out
+    assert len(ledger(folder)) == 3
+    assert run_command(monkeypatch, "report", folder) == 0
+    assert (Path(folder) / "report" / "index.html").exists()
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
