@@ -53,6 +53,8 @@ def write_card(path: Path, card: dict[str, Any]) -> None:
         for name, found in ((", ".join(test["sources"]), test), ("known", card["metrics_on_known_sources"][lang])):
             rows.append([lang, name, f"{found['documents']:,}", found["f1"], found["auc"], found["ece"]])
     lines += _table(rows)
+    if labelled := card.get("labelled"):
+        lines += ["", "## On your labels", "", *_labelled(labelled), "", "All other figures are those of the probabilities before."]
     lines += ["", "## Scores by source", ""]
     lines += ["`good_share`: documents with a probability of .5 or more.", ""]
     names = ["lang", "kind", "domain", "source", "part", "documents", "good_share", "p10", "median", "p90"]
@@ -84,6 +86,22 @@ def print_report(folder: str, card: dict[str, Any]) -> None:
     place = f"safety.models.{card['safety']}" if card.get("safety") else "quality.models"
     print(f"model    {folder}/model.bin, model.json   name the folder under stages.{place}")
     print(f"card     {folder}/README.md")
+
+
+def print_calibration(folder: str, card: dict[str, Any]) -> None:
+    """What `corpus quality calibrate` says."""
+    print("\n".join(_labelled(card["labelled"])))
+    print(f"model    {folder}/model.bin, model.json   percentiles, sentences and the order of texts are as before; card {folder}/README.md")
+
+
+def _labelled(found: dict[str, Any]) -> list[str]:
+    """What labels made of the probabilities."""
+    return [
+        f"{found['keep']:,} texts to keep, {found['drop']:,} to drop, AUC {found['auc']:.3f}; log odds times {found['scale']:.2f}, "
+        f"plus {found['shift']:.2f}.",
+        f"ECE {found['ece_before']:.3f} before, {found['ece_after']:.3f} after, each text by the others; perfect probabilities would have "
+        f"{found['ece_by_chance']:.3f} by chance on so few.",
+    ]
 
 
 def _quoted(found: list[Any]) -> list[Any]:

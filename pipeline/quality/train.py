@@ -5,8 +5,6 @@ source, and by one trained without this document, for what is scored later comes
 from sources that nothing was fitted to. All is deterministic: the same files, settings and versions give the same bytes.
 """
 
-import os
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -19,19 +17,18 @@ from typing import Any, NamedTuple
 import fasttext
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 from xxhash import xxh3_128_hexdigest
 
 from configs.errors import RunError
-from pipeline import storage
 from pipeline.config import as_settings
 from pipeline.manifest import file_identity, identity
-from pipeline.quality.card import ngram_weights, write_card
+from pipeline.quality.card import ngram_weights
 from pipeline.quality.config import NEGATIVE, POSITIVE, TrainConfig
 from pipeline.quality.cross_fitting import codes_of, cross_fit, deal, is_good
 from pipeline.quality.documents import TEST, input_identity, parts, read_documents
 from pipeline.quality.fasttext_process import train_fasttext
+from pipeline.quality.folder import output_folder, refuse_other_files, what_is_there, write_model
 from pipeline.quality.windows import Cut, cut, draw
 from stages.quality.calibration import (
     Calibration,
@@ -42,7 +39,7 @@ from stages.quality.calibration import (
     f1,
     quantiles,
 )
-from stages.quality.model import BIN, JSON, KIND, TOKENS
+from stages.quality.model import BIN, KIND, TOKENS
 from stages.quality.weights import BAD, GOOD, Weights, sums, weights
 
 Parts = npt.NDArray[np.int64]
@@ -61,13 +58,13 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
 
     Raises `RunError` for a training set that is too small or one-sided, and if the folder holds anything else.
     """
-    output = _output_folder(config)
+    output = output_folder(config.output)
     key = identity(as_settings(config), input_identity(config), _code_identity())
-    there = _there(output)
+    there = what_is_there(output)
     if there.get("identity") == key and (output / BIN).is_file():
         return there | {"already_complete": True}
-    if output.is_dir() and any(output.iterdir()) and there.get("kind") != KIND and not overwrite:
-        raise RunError(f"{output}: holds files that are no quality model; choose a new folder, or replace them with --overwrite")
+    if not overwrite:
+        refuse_other_files(output)
     started = time.perf_counter()
     table = read_documents(config)
     part = parts(table, config)
@@ -102,7 +99,7 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
             "scores": _by_source(table, part, scored),
             "ngrams": ngram_weights(last.windows, last.weights),
         }
-        _write(output, last.path, card)
+        write_model(output, last.path, card)
     card["seconds"] = seconds | {"all": time.perf_counter() - started}
     return card
 
@@ -131,27 +128,12 @@ def _fit(table: pa.Table, part: Parts, found: Cut, without: int | None, config: 
     return _Fitted(path, weights(fasttext.load_model(str(path))), rate, windows)
 
 
-def _output_folder(config: TrainConfig) -> Path:
-    if not storage.is_local(config.output):
-        raise RunError(f"output: got {config.output}; a model is written to a folder of this machine, and may be copied from there")
-    return Path(os.path.abspath(storage.local_path(config.output)))
-
-
 def _code_identity() -> str:
     """Stands for what can change a model: the readers, the kernels, this package, and fastText."""
     root = Path(__file__).parents[2]
     folders = ("pipeline/quality", "pipeline/readers", "stages/quality", "stages/text")
     files = [root / "stages/normalize.py", *(file for folder in folders for file in sorted((root / folder).glob("*.py")))]
     return identity([file_identity(file) for file in files], metadata.version("fasttext"), np.__version__)
-
-
-def _there(output: Path) -> dict[str, Any]:
-    """What a model in the folder says of itself."""
-    try:
-        found = orjson.loads((output / JSON).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return dict(found) if isinstance(found, dict) else {}
 
 
 def _refuse_few(config: TrainConfig, table: pa.Table, part: Parts, found: Cut) -> None:
@@ -230,16 +212,3 @@ def _sources(table: pa.Table, part: Parts) -> dict[str, list[str]]:
     (source,) = _columns(table, "source")
     folds = {f"fold {fold}": sorted(set(source[part == fold])) for fold in range(int(part.max()) + 1)}
     return folds | {"test": sorted(set(source[part == TEST]))}
-
-
-def _write(output: Path, model: Path, card: dict[str, Any]) -> None:
-    """`model.json` comes last: a model without it is none."""
-    output.mkdir(parents=True, exist_ok=True)
-    (output / JSON).unlink(missing_ok=True)
-    partial = output / f"{BIN}.tmp"
-    shutil.copyfile(model, partial)
-    partial.replace(output / BIN)
-    write_card(output / "README.md", card)
-    partial = output / f"{JSON}.tmp"
-    partial.write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2))
-    partial.replace(output / JSON)

@@ -26,6 +26,8 @@ MIN_SLOPE = 0.01
 NUM_QUANTILES = 1000
 BINS = 15
 """Of the calibration error: as many texts by weight in each."""
+SCALE_DEVIATION, SHIFT_DEVIATION = 0.5, 1.0
+"""How far the log odds of new texts are expected to be from a model's: half or one and a half times, a unit up or down."""
 _RIDGE = 1e-3
 _STEPS = 50
 
@@ -44,6 +46,10 @@ class Calibration(NamedTuple):
         slope = np.maximum(self.slope + self.growth * length, MIN_SLOPE)
         return np.asarray(1 / (1 + np.exp(-np.clip(slope * margin + self.bias + self.length * length, -30, 30))))
 
+    def adjusted(self, scale: float, shift: float) -> "Calibration":
+        """The same with log odds that are stretched and moved, as `recalibrate` finds."""
+        return Calibration(scale * self.slope, scale * self.growth, scale * self.bias + shift, scale * self.length)
+
 
 def log_tokens(tokens: npt.NDArray[np.int64]) -> Floats:
     """Length as the slope sees it, 0 to `MAX_LOG_TOKENS`."""
@@ -59,20 +65,47 @@ def calibrate(
     """
     scale = max(float(np.sqrt(np.average(margin**2, weights=weight))), 1e-12)
     columns = [margin / scale, margin / scale * log_tokens(tokens), np.ones(len(margin))] + [log_tokens(tokens)] * by_length
-    features = np.stack(columns, axis=1)
+    ridge = _RIDGE * np.array([1.0, 1.0, 0.0, 1.0][: len(columns)])
+    theta = _logistic(np.stack(columns, axis=1), good, weight, ridge, np.zeros(len(columns)))
+    return Calibration(float(theta[0] / scale), float(theta[1] / scale), *map(float, theta[2:]))
+
+
+def recalibrate(probability: Floats, good: npt.NDArray[np.bool_], weight: Floats) -> tuple[float, float]:
+    """Scale and shift of log odds, for `adjusted` and `Calibration.adjusted`, that suit texts known to be good or not.
+
+    What few texts leave open stays as it was: before them the scale is taken to be 1 with a standard deviation of `SCALE_DEVIATION`, the
+    shift 0 with one of `SHIFT_DEVIATION`, and `weight` counts as so many texts as have its variance.
+    """
+    features = np.stack([log_odds(probability), np.ones(len(probability))], axis=1)
+    ridge = np.array([SCALE_DEVIATION, SHIFT_DEVIATION]) ** -2 * (weight**2).sum() / weight.sum() ** 2
+    scale, shift = _logistic(features, good, weight, ridge, np.array([1.0, 0.0]))
+    return float(scale), float(shift)
+
+
+def adjusted(probability: Floats, scale: float, shift: float) -> Floats:
+    """Probabilities whose log odds are stretched and moved."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(scale * log_odds(probability) + shift, -30, 30))))
+
+
+def log_odds(probability: Floats) -> Floats:
+    """Of probabilities in (0, 1)."""
+    return np.asarray(np.log(probability) - np.log1p(-probability))
+
+
+def _logistic(features: Floats, good: npt.NDArray[np.bool_], weight: Floats, ridge: Floats, centre: Floats) -> Floats:
+    """Coefficients of the (n, k) features by Newton's method from 0; `ridge` (k,) punishes the squares of their distance from `centre`."""
     weight = weight / weight.sum()
-    theta = np.zeros(len(columns))
-    penalty = _RIDGE * np.diag([1.0, 1.0, 0.0, 1.0][: len(columns)])
+    theta = np.zeros(features.shape[1])
     for _ in range(_STEPS):
         p = 1 / (1 + np.exp(-np.clip(features @ theta, -30, 30)))
-        gradient = features.T @ (weight * (p - good)) + penalty @ theta
-        hessian = (features * (weight * p * (1 - p))[:, None]).T @ features + penalty + 1e-9 * np.eye(len(columns))
+        gradient = features.T @ (weight * (p - good)) + ridge * (theta - centre)
+        hessian = (features * (weight * p * (1 - p))[:, None]).T @ features + np.diag(ridge + 1e-9)
         step = np.linalg.solve(hessian, gradient)
         longest = float(np.abs(step).max())
         theta -= step * min(1.0, 5.0 / max(longest, 1e-12))
         if longest < 1e-9:
             break
-    return Calibration(float(theta[0] / scale), float(theta[1] / scale), *map(float, theta[2:]))
+    return theta
 
 
 def balanced(*groups: npt.NDArray[np.int64]) -> Floats:

@@ -201,8 +201,12 @@ class Quality(Stage):
         lines = []
         for language, folders in self.models.items():
             for folder in folders:
-                test = describe_model(folder)["metrics"][language]
-                lines.append(f"{language}: {folder}, F1 {test['f1']:.2f}, ECE {test['ece']:.2f} on sources that it was not trained on")
+                card = describe_model(folder)
+                test, labelled = card["metrics"][language], card.get("labelled")
+                line = f"{language}: {folder}, F1 {test['f1']:.2f}, ECE {test['ece']:.2f} on sources that it was not trained on"
+                if labelled:
+                    line += f"; calibrated on {labelled['keep'] + labelled['drop']:,} labelled texts, ECE {labelled['ece_after']:.2f} there"
+                lines.append(line)
         return tuple(lines)
 
     @property

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stages.quality.calibration import (
     Calibration,
+    adjusted,
     area_under_curve,
     balanced,
     calibrate,
@@ -14,6 +15,7 @@ from stages.quality.calibration import (
     f1,
     percentiles,
     quantiles,
+    recalibrate,
 )
 
 GOOD = np.array([True, True, False, False])
@@ -92,3 +94,27 @@ def test_percentiles_are_places_among_the_reference_texts() -> None:
     flat = np.array(quantiles(np.array([0.1, 0.7, 0.7, 0.7]), np.array([1.0, 1.0, 1.0, 1.0])))
     assert 50 < percentiles(np.array([0.7]), flat)[0] < 70
     assert (np.diff(percentiles(np.linspace(0, 1, 50), flat)) >= 0).all()
+
+
+def test_labels_stretch_and_move_log_odds_back_to_what_made_them() -> None:
+    rng = np.random.default_rng(1)
+    true = 1 / (1 + np.exp(-rng.normal(0, 2, 100_000)))
+    good = rng.random(100_000) < true
+    scale, shift = recalibrate(adjusted(true, 2.0, -1.5), good, np.ones(100_000))
+    assert (scale, shift) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.75, abs=0.03))
+    assert calibration_error(adjusted(adjusted(true, 2.0, -1.5), scale, shift), good, np.ones(100_000)) < 0.01
+
+
+def test_few_labels_change_little() -> None:
+    assert recalibrate(np.array([0.9, 0.1]), np.array([True, False]), ONES[:2]) == (pytest.approx(1.08, abs=0.08), pytest.approx(0.0))
+    scale, shift = recalibrate(np.array([0.9, 0.1]), np.array([False, True]), ONES[:2])
+    assert 0 < scale < 1
+    assert shift == pytest.approx(0.0)
+
+
+@given(st.floats(-9, 9), st.integers(1, 4095), st.floats(0.1, 3), st.floats(-3, 3))
+def test_an_adjusted_calibration_gives_adjusted_probabilities(margin: float, tokens: int, scale: float, shift: float) -> None:
+    plain = Calibration(0.5, 0.1, -0.2, 0.1)
+    margins, lengths = np.array([margin]), np.array([tokens])
+    expected = adjusted(plain.probability(margins, lengths), scale, shift)
+    assert plain.adjusted(scale, shift).probability(margins, lengths) == pytest.approx(expected, rel=1e-4)
