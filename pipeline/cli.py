@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from configs.errors import CorpusError
 from pipeline.commands import evaluation, models, packing, quality, runs, tokenizers, training, variants
 from pipeline.commands.options import escaped
+from pipeline.kernels import drop_stale_kernels
 
 
 class _Commands(TyperGroup):
@@ -41,6 +42,7 @@ app.add_typer(variants.app)
 
 def main() -> None:
     """Entry point of `corpus`."""
+    drop_stale_kernels()
     try:
         app()
     except CorpusError as error:
