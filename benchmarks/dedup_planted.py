@@ -20,7 +20,7 @@ import re
 import shutil
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -65,11 +65,11 @@ class Pair:
 # Making ---------------------------------------------------------------------------------------------------------------------------
 
 
-def originals(lang: str, number: int, rng: random.Random) -> list[str]:
+def originals(candidates: Iterable[str], number: int) -> list[str]:
     """Passages that share less than a tenth of their shingles with all before them."""
     found: list[str] = []
     seen: set[int] = set()
-    for passage in passages(lang, rng):
+    for passage in candidates:
         hashes = set(map(hash, shingles(passage)))
         if len(hashes) >= 60 and len(hashes & seen) < 0.1 * len(hashes):
             found.append(passage)
@@ -79,14 +79,14 @@ def originals(lang: str, number: int, rng: random.Random) -> list[str]:
     return found
 
 
-def passages(lang: str, rng: random.Random) -> Iterator[str]:
+def passages(lang: str, rng: random.Random, data: Path = DATA) -> Iterator[str]:
     """Beginnings and further parts of documents, cut at sentence ends; documents in a seeded order."""
-    files = sorted(DATA.glob(f"*_{lang}.jsonl.zst"))
+    files = sorted(data.glob(f"*_{lang}.jsonl.zst"))
     if files:
         texts = [row["text"] for file in files for row in documents(file)]
         rng.shuffle(texts)
     else:
-        print(f"{DATA} is not here: passages of the bundled sample", flush=True)
+        print(f"{data} is not here: passages of the bundled sample", flush=True)
         texts = re.split(r"^%%% .+\n", "".join(p.read_text("utf-8") for p in sorted(Path("data/passages", lang).glob("*.txt"))), flags=re.M)
     shortest, longest = LENGTHS[lang]
     for text in texts:
@@ -101,9 +101,9 @@ def passages(lang: str, rng: random.Random) -> Iterator[str]:
             start = stop
 
 
-def plant(lang: str, num_pairs: int, rng: random.Random) -> tuple[list[Pair], dict[str, str]]:
+def plant(lang: str, num_pairs: int, rng: random.Random, candidates: Iterable[str]) -> tuple[list[Pair], dict[str, str]]:
     """Pairs, and the texts of all documents by id: pairs and unrelated ones."""
-    found = originals(lang, 2 * num_pairs, rng)
+    found = originals(candidates, 2 * num_pairs)
     texts = {f"{lang}-{i}": text for i, text in enumerate(found)}
     kinds = [kind for kind in EDITS if lang == "zh" or kind != "other script"]
     num_planted = min(num_pairs, len(found) * 2 // 3)
@@ -203,7 +203,7 @@ def main() -> None:
     texts: dict[str, str] = {}
     rng = random.Random(arguments.seed)
     for lang in ("zh", "en"):
-        some, more = plant(lang, arguments.pairs, rng)
+        some, more = plant(lang, arguments.pairs, rng, passages(lang, rng))
         pairs += some
         texts |= more
     summary = run(load_run(write(texts, rng)), quiet=True)

@@ -16,9 +16,9 @@ import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pyarrow.parquet as pq
 import yaml
@@ -49,16 +49,22 @@ def documents(path: Path) -> Iterator[str]:
             yield json.loads(line)["text"]
 
 
-def paragraphs(data: Path, lang: str) -> Iterator[str]:
+def paragraphs(texts: Iterable[str]) -> Iterator[str]:
     """Plain paragraphs of a fitting length."""
     low, high = LENGTHS
-    for name in PASSAGES[lang]:
-        for text in documents(data / f"{name}.jsonl.zst"):
-            for line in text.split("\n"):
-                plain = line.strip()
-                size = 2 * len(re.findall(r"[A-Za-z0-9]+", plain)) + len(re.findall(r"[\u3400-\u9fff]", plain))
-                if low <= size <= high and plain[-1] in ".。" and plain[0].isalnum() and not re.search(r"[#|`<>\\*\[{]", plain):
-                    yield plain
+    for text in texts:
+        for line in text.split("\n"):
+            plain = line.strip()
+            size = 2 * len(re.findall(r"[A-Za-z0-9]+", plain)) + len(re.findall(r"[\u3400-\u9fff]", plain))
+            if low <= size <= high and plain[-1] in ".。" and plain[0].isalnum() and not re.search(r"[#|`<>\\*\[{]", plain):
+                yield plain
+
+
+def pool(data: Path, lang: str, rng: random.Random) -> list[str]:
+    """Different paragraphs of the real data in a seeded order."""
+    texts = (text for name in PASSAGES[lang] for text in documents(data / f"{name}.jsonl.zst"))
+    found = sorted(set(paragraphs(texts)))
+    return rng.sample(found, len(found))
 
 
 def hosts(data: Path, lang: str) -> Iterator[list[str]]:
@@ -92,23 +98,40 @@ def edited(text: str, similarity: float, kind: str, rng: random.Random) -> str:
     return "".join(characters)
 
 
-def planted(data: Path, folder: Path, plant: bool) -> tuple[Path, dict[str, tuple[str, float, str, str]]]:
-    """Hosts with and without the planted paragraphs, as a run's YAML; of each host its language, similarity, partner and paragraph."""
+class Host(NamedTuple):
+    """A document with a planted paragraph; its twin has the other copy."""
+
+    id: str
+    text: str
+    kind: str
+    similarity: float
+    twin: str
+    passage: str
+
+
+def planted_hosts(
+    kind: str, chosen: Sequence[str], texts: Sequence[list[str]], rng: random.Random, similarities: Sequence[float], plant: bool = True
+) -> Iterator[Host]:
+    """Two hosts for each chosen paragraph, one with it as it is and one with an edited copy; without it if not `plant`."""
+    for number, passage in enumerate(chosen):
+        similarity = similarities[number % len(similarities)]
+        for end, version in (("a", passage), ("b", edited(passage, similarity, kind, rng))):
+            # few texts are that long: the same one serves as a host again, with each character moved, so that hosts share nothing
+            lines = [scrambled(line, rng) for line in texts[rng.randrange(len(texts))]]
+            lines.insert(rng.randrange(len(lines) + 1), version if plant else scrambled(version, rng))
+            twin = f"{kind}{number}{'b' if end == 'a' else 'a'}"
+            yield Host(f"{kind}{number}{end}", "\n\n".join(lines), kind, similarity, twin, version)
+
+
+def planted(data: Path, folder: Path, plant: bool) -> tuple[Path, list[Host]]:
+    """Hosts with and without the planted paragraphs, as a run's YAML and as they are."""
     rng = random.Random(17)
-    rows, truth = [], {}
-    pools = {lang: rng.sample(found := sorted(set(paragraphs(data, lang))), len(found)) for lang in ("zh", "en")}
+    pools = {lang: pool(data, lang, rng) for lang in ("zh", "en")}
+    found: list[Host] = []
     for kind, lang in KINDS.items():
         chosen = [pools[lang].pop() for _ in range(PAIRS * len(SIMILARITIES))]
-        texts = list(hosts(data, lang))
-        for number, passage in enumerate(chosen):
-            similarity = SIMILARITIES[number % len(SIMILARITIES)]
-            for end, version in (("a", passage), ("b", edited(passage, similarity, kind, rng))):
-                name = f"{kind}{number}{end}"
-                # few texts are that long: the same one serves as a host again, with each character moved, so that hosts share nothing
-                lines = [scrambled(line, rng) for line in texts[rng.randrange(len(texts))]]
-                lines.insert(rng.randrange(len(lines) + 1), version if plant else scrambled(version, rng))
-                rows.append(json.dumps({"id": name, "text": "\n\n".join(lines)}, ensure_ascii=False))
-                truth[name] = (kind, similarity, f"{kind}{number}{'b' if end == 'a' else 'a'}", version)
+        found += planted_hosts(kind, chosen, list(hosts(data, lang)), rng, SIMILARITIES, plant)
+    rows = [json.dumps({"id": host.id, "text": host.text}, ensure_ascii=False) for host in found]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hosts.jsonl").write_text("\n".join(rows), encoding="utf-8")
     settings = {
@@ -119,7 +142,7 @@ def planted(data: Path, folder: Path, plant: bool) -> tuple[Path, dict[str, tupl
         "engine": {"executor": "inprocess"},
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return folder / "run.yaml", truth
+    return folder / "run.yaml", found
 
 
 def scrambled(text: str, rng: random.Random) -> str:
@@ -139,22 +162,22 @@ def rows_of(folder: str | Path, part: str) -> list[dict[str, Any]]:
 def recall(data: Path, folder: Path) -> None:
     """Print the share of planted pairs of which one copy is cut, and what else is cut."""
     counts: dict[tuple[str, float], Counter[str]] = defaultdict(Counter)
-    config, truth = planted(data, folder / "planted", plant=True)
+    config, found = planted(data, folder / "planted", plant=True)
     cuts: dict[str, list[dict[str, Any]]] = defaultdict(list)
     run(load_run(config), quiet=True)
     for row in rows_of(folder / "planted/out", "edits"):
         cuts[row["id"]].append(row)
     false = 0
-    for name, (kind, similarity, partner, passage) in truth.items():
-        taken = [row for row in cuts[name] if row["partner"] == partner and row["removed"].strip() in passage]
-        counts[kind, similarity]["cut"] += sum(len(row["removed"].strip()) for row in taken) >= 0.9 * len(passage)
-        counts[kind, similarity]["copies"] += 1
-        false += sum(len(row["removed"]) for row in cuts[name] if row not in taken)
+    for host in found:
+        taken = [row for row in cuts[host.id] if row["partner"] == host.twin and row["removed"].strip() in host.passage]
+        counts[host.kind, host.similarity]["cut"] += sum(len(row["removed"].strip()) for row in taken) >= 0.9 * len(host.passage)
+        counts[host.kind, host.similarity]["copies"] += 1
+        false += sum(len(row["removed"]) for row in cuts[host.id] if row not in taken)
     print("planted pairs of which one copy is cut (of", PAIRS, "each)")
     print("| edit similarity |", " | ".join(f"{s:g}" for s in SIMILARITIES), "|\n|---|" + "---|" * len(SIMILARITIES))
     for kind, lang in KINDS.items():
-        found = [counts[kind, s] for s in SIMILARITIES]
-        print(f"| {lang}, {kind} |", " | ".join(f"{2 * c['cut'] / c['copies']:.3f}" for c in found), "|")
+        row = [counts[kind, s] for s in SIMILARITIES]
+        print(f"| {lang}, {kind} |", " | ".join(f"{2 * c['cut'] / c['copies']:.3f}" for c in row), "|")
     print("characters cut from hosts that were not planted:", false)
     config, _ = planted(data, folder / "bare", plant=False)
     summary = run(load_run(config), quiet=True)
