@@ -9,6 +9,10 @@ SMOKE ?= configs/smoke/sample.yaml
 VARIANTS ?= configs/variants/sample.yaml
 DATA ?= ../shared/data
 RUN ?= out/sample
+# what other targets made of the sample's corpus, as far as they did
+MADE = $(if $(wildcard out/compression/compression.json),--tokenizer out/compression) \
+	$(if $(wildcard out/smoke/nano/training.json),--training out/smoke) \
+	$(if $(wildcard out/variants_sample/verdict.json),--variants out/variants_sample)
 
 .DEFAULT_GOAL := help
 .PHONY: help install corpus report tokenizer compression pack smoke variants test check format bench bench-gpu docs sample clean
@@ -27,8 +31,8 @@ corpus: .venv/.installed ## run the pipeline on the bundled sample (or CONFIG=my
 	$(if $(filter configs/sample.yaml,$(CONFIG)),$(BIN)/corpus quality train configs/quality/sample.yaml)
 	$(BIN)/corpus run $(CONFIG) --overwrite
 
-report: .venv/.installed ## write the sample's report again (or RUN=out/my-corpus)
-	$(BIN)/corpus report $(RUN)
+report: .venv/.installed ## write the sample's report again, with tokenizers, trainings and verdicts where they are made (or RUN=out/my-corpus)
+	$(BIN)/corpus report $(RUN) $(if $(filter out/sample,$(RUN)),$(MADE))
 
 tokenizer: .venv/.installed ## train a small tokenizer on the sample's corpus (or TRAINING=my.yaml)
 	$(BIN)/corpus tokenizer train $(TRAINING) --overwrite
@@ -59,10 +63,8 @@ format: .venv/.installed ## format the code
 bench-gpu: ## check and time training on one GPU, 8 minutes; needs torch, numpy, safetensors only (DRY=1: tiny shapes on a CPU)
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) benchmarks/gpu.py $(if $(DRY),--dry-run)
 
-bench: .venv/.installed ## print speeds of a whole run, the heuristics, and datatrove's (needs the real data; CONFIG, DATA for your own)
-	$(BIN)/python benchmarks/whole_run.py $(if $(filter configs/sample.yaml,$(CONFIG)),configs/real_data.yaml,$(CONFIG))
-	$(BIN)/python benchmarks/heuristics_speed.py $(DATA)
-	$(BIN)/python benchmarks/heuristics_vs_datatrove.py $(DATA)
+bench: .venv/.installed ## compare with our peers on the same documents, 20 minutes: docs/benchmarks.md (real data where it is, else the sample)
+	$(BIN)/python benchmarks/side_by_side.py $(if $(wildcard $(DATA)/*.jsonl.zst),--data $(DATA)) $(if $(FRESH),--fresh)
 
 docs: .venv/.installed ## write the generated pages of docs/ again
 	$(BIN)/python docs/make_filters.py

@@ -1,18 +1,15 @@
-"""datatrove's four heuristic filters, document by document; runs in datatrove's own environment, started by `heuristics_vs_datatrove.py`.
+"""datatrove's heuristic rules, document by document; runs in datatrove's own environment, started by `heuristics_vs_datatrove.py`.
 
-    python benchmarks/datatrove_filters.py DOCUMENTS RESULTS LANGUAGE [--rules]
+    python benchmarks/datatrove_filters.py DOCUMENTS RESULTS LANGUAGE
 
-DOCUMENTS is JSON lines with `id` and `text`. RESULTS gets a line for each: CPU seconds of the filters in FineWeb's order with their
-defaults, a dropped document going no further (`chain`), and of all four on the whole document (`all`); the first `reason`; and with
-`--rules` all rules that fail, as shipped (`failing`) and in our units (`failing_in_our_units`): our words, our terminal punctuation, and
-for FineWeb's rules stripped lines. Documents that RESULTS already holds are passed over, so a stopped run goes on. A rule is judged by
-datatrove's own code: its filter with all other rules off.
+DOCUMENTS is JSON lines with `id` and `text`. RESULTS gets a line for each: all rules that fail, as shipped (`failing`) and in our units
+(`failing_in_our_units`): our words, our terminal punctuation, and for FineWeb's rules stripped lines. Documents that RESULTS already holds
+are passed over, so a stopped run goes on. A rule is judged by datatrove's own code: its filter with all other rules off.
 """
 
 import json
 import math
 import sys
-import time
 from pathlib import Path
 
 import regex
@@ -55,51 +52,30 @@ class OurWords(WordTokenizer):
 def main() -> None:
     """Judge all documents that are not yet judged."""
     documents, results, language = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    chain = [f(language=language) for f in (GopherRepetitionFilter, GopherQualityFilter, C4QualityFilter, FineWebQualityFilter)]
-    rules = [single_rules(language), single_rules(OurWords(), OUR_TERMINALS)] if "--rules" in sys.argv else []
-    seconds_of(chain, "A first sentence, to load the tokenizers. 第一句话。", stop=False)
+    shipped, in_our_units = single_rules(language), single_rules(OurWords(), OUR_TERMINALS)
     done = {json.loads(line)["id"] for line in results.open(encoding="utf-8")} if results.exists() else set()
     with documents.open(encoding="utf-8") as lines, results.open("a", encoding="utf-8", buffering=1) as out:
         for row in map(json.loads, lines):
             if row["id"] not in done:
-                out.write(json.dumps(judged(row["id"], row["text"], chain, rules)) + "\n")
+                out.write(json.dumps(judged(row["id"], row["text"], shipped, in_our_units)) + "\n")
 
 
-def judged(name: str, text: str, chain: list[BaseFilter], rules: list[list[BaseFilter]]) -> dict[str, object]:
+def judged(name: str, text: str, shipped: list[BaseFilter], in_our_units: list[BaseFilter]) -> dict[str, object]:
     """A line of the results."""
-    in_chain, reason = seconds_of(chain, text, stop=True)
-    in_all, _ = seconds_of(chain, text, stop=False)
-    line: dict[str, object] = {"id": name, "chain": in_chain, "all": in_all, "reason": reason}
-    if rules:
-        shipped, ours = rules
-        stripped = "\n".join(part.strip() for part in text.split("\n"))
-        line["failing"] = [r for rule in shipped if (r := reason_of(rule, text))]
-        line["failing_in_our_units"] = [
-            r for rule in ours if (r := reason_of(rule, stripped if isinstance(rule, FineWebQualityFilter) else text))
-        ]
-    return line
+    split_into_parts.cache_clear()
+    stripped = "\n".join(part.strip() for part in text.split("\n"))
+    ours = ((rule, stripped if isinstance(rule, FineWebQualityFilter) else text) for rule in in_our_units)
+    return {
+        "id": name,
+        "failing": [r for rule in shipped if (r := reason_of(rule, text))],
+        "failing_in_our_units": [r for rule, shown in ours if (r := reason_of(rule, shown))],
+    }
 
 
 def reason_of(rule: BaseFilter, text: str) -> str | None:
     """Why a filter drops a text; `None` if it keeps it."""
     kept, reason = get_filter_result(rule.filter(Document(text=text, id="")))
     return None if kept else reason
-
-
-def seconds_of(chain: list[BaseFilter], text: str, stop: bool) -> tuple[float, str | None]:
-    """CPU seconds of the filters in turn, and the first reason; `stop`: as in a pipeline, where C4 hands on the lines that it keeps."""
-    split_into_parts.cache_clear()
-    document, first = Document(text=text, id=""), None
-    start = time.process_time()
-    for one in chain:
-        kept, reason = get_filter_result(one.filter(document))
-        if not kept:
-            first = first or reason
-            if stop:
-                break
-        if not stop:
-            document.text = text
-    return time.process_time() - start, first
 
 
 def single_rules(language: str | WordTokenizer, terminals: tuple[str, ...] | None = None) -> list[BaseFilter]:

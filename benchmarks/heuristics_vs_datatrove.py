@@ -1,13 +1,10 @@
-"""Our heuristics beside datatrove's Gopher quality, Gopher repetition, C4 and FineWeb filters: speed, and decisions rule by rule.
+"""Our heuristics beside datatrove's Gopher quality, Gopher repetition, C4 and FineWeb filters: decisions rule by rule, in English.
 
     python benchmarks/heuristics_vs_datatrove.py DATA [--json FILE] [--differences RULE]
 
-DATA holds the `*.jsonl.zst` files named in `SAMPLES`, of which documents are taken at even distances. datatrove gets its own
-virtual environment, `.venv-datatrove`, made by this program from PyPI, and the texts that our normalisation made, so that only the
-filters differ. Both use one core, and CPU seconds are compared, so that other programs on the machine count little. datatrove judges a
-document once (its results are kept and taken up again); ours is the median of `REPEATS` passes from text to reasons: normal form,
-profile, language, content hash, all scores, all rules. `filters alone` leaves out normal form, language and hash, which datatrove's
-four filters do not have.
+DATA holds the `*.jsonl.zst` files named in `SAMPLE`, of which documents are taken at even distances. datatrove gets the environment that
+`side_by_side.py` makes (speeds are there), and the texts that our normalisation made, so that only the filters differ. It judges a document
+once: its results are kept and taken up again.
 
 A rule is compared at datatrove's threshold, laid over our score, in two ways: both as they are; and in the same units, where datatrove
 is given our words, our terminal punctuation and stripped lines, and our score is brought to datatrove's denominator (`RULES`). What
@@ -18,12 +15,8 @@ For the top n-grams it is the definition: `top_by_their_definition`, a few plain
 import argparse
 import hashlib
 import json
-import os
 import re
-import statistics
 import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,6 +27,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import zstandard
+from peers.environments import NotInstalledError, interpreter, requirements
 
 from stages.batch import Batch
 from stages.heuristics import Heuristics
@@ -42,19 +36,13 @@ from stages.normalize import Normalize
 from stages.stage import Stage
 from stages.text.characters import DIGIT, JOINERS, KANA, character_classes, class_of
 
-ENVIRONMENT = Path(".venv-datatrove")
-RESULTS = Path("out/peers/datatrove")
-REQUIREMENTS = ("datatrove==0.10.1", "spacy==3.8.18", "nltk==3.10.4", "jieba==0.42.1", "regex==2026.11.15", "numpy==2.4.6")
-REPEATS = 5
+ENVIRONMENTS = Path(".peers/environments")
+RESULTS = Path(".peers/rules")
 BATCH_ROWS = 1024
-SAMPLES = {
-    "en": {"encyclopedia_en": 80, "law_acts_en": 80, "law_en": 900, "medicine_en": 1300, "novels_en": 100, "speeches_en": 40},
-    "zh": {"classics_zh": 150, "encyclopedia_zh": 60, "law_zh": 240, "medicine_classical_zh": 150, "news_zh": 500, "techdocs_zh": 150,
-           "technews_zh": 250},
-}  # fmt: skip
-"""Documents of each file: 2,500 in English, for rules that drop few, and 1,500 in Chinese."""
-LANGUAGES = {"en": "eng", "zh": "cmn"}
-"""datatrove's codes: spaCy's English tokenizer, and for Chinese spaCy with jieba; neither needs a download beyond the package."""
+SAMPLE = {"encyclopedia_en": 80, "law_acts_en": 80, "law_en": 900, "medicine_en": 1300, "novels_en": 100, "speeches_en": 40}
+"""Documents of each file: 2,500, for rules that drop few."""
+LANGUAGE = "eng"
+"""datatrove's code: spaCy's English tokenizer, which needs no download beyond the package."""
 
 Scores = Mapping[str, npt.NDArray[Any]]
 
@@ -120,27 +108,20 @@ RULES = (
 
 
 def main() -> None:
-    """Measure, compare, print."""
+    """Compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--json", type=Path, help="write the figures here too")
-    parser.add_argument("--differences", metavar="RULE", help="list the English documents that this rule of datatrove judges differently")
+    parser.add_argument("--differences", metavar="RULE", help="list the documents that this rule of datatrove judges differently")
     arguments = parser.parse_args()
-    pa.set_cpu_count(1)
-    figures: dict[str, Any] = {}
-    for language, sizes in SAMPLES.items():
-        documents = sampled(arguments.data, sizes)
-        theirs = judged_by_datatrove(documents, language)
-        if arguments.differences and language == "en":
-            print_differences(arguments.differences, documents, theirs)
-            return
-        figures[language] = {"speed": speed(documents, theirs)}
-        print_speed(language, figures[language]["speed"])
-        if language == "en":
-            figures[language]["rules"] = rule_agreement(scored(documents), theirs)
-            print_rules(figures[language]["rules"])
-            figures[language]["their_definition"] = definition_agreement(documents, theirs)
-            print_definition(figures[language]["their_definition"])
+    documents = sampled(arguments.data, SAMPLE)
+    theirs = judged_by_datatrove(documents)
+    if arguments.differences:
+        print_differences(arguments.differences, documents, theirs)
+        return
+    figures = {"rules": rule_agreement(scored(documents), theirs), "their_definition": definition_agreement(documents, theirs)}
+    print_rules(figures["rules"])
+    print_definition(figures["their_definition"])
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
@@ -169,81 +150,26 @@ def through(documents: pa.Table, stages: list[Stage]) -> pa.Table:
     return pa.Table.from_batches([batch.columns for batch in batches])
 
 
-def judged_by_datatrove(documents: pa.Table, language: str) -> list[dict[str, Any]]:
+def judged_by_datatrove(documents: pa.Table) -> list[dict[str, Any]]:
     """Results of datatrove in the order of `documents`; see `datatrove_filters.py`. Kept by the hash of texts, program and versions."""
-    python = datatrove_python()
+    try:
+        python = interpreter("datatrove", ENVIRONMENTS.absolute())
+    except NotInstalledError as error:
+        raise SystemExit(f"could not install datatrove: {error}; it needs PyPI or a mirror that pip knows of") from None
     program = Path(__file__).with_name("datatrove_filters.py")
     lines = b"".join(orjson.dumps(row) + b"\n" for row in documents.select(["id", "text"]).to_pylist())
-    key = hashlib.sha256(lines + program.read_bytes() + " ".join(REQUIREMENTS).encode()).hexdigest()[:16]
+    key = hashlib.sha256(lines + program.read_bytes() + requirements("datatrove").read_bytes()).hexdigest()[:16]
     RESULTS.mkdir(parents=True, exist_ok=True)
     texts, results = RESULTS / f"documents-{key}.jsonl", RESULTS / f"results-{key}.jsonl"
     texts.write_bytes(lines)
-    rules = ["--rules"] if language == "en" else []
-    one_core = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [str(python), str(program), str(texts), str(results), LANGUAGES[language], *rules]
-    subprocess.run(command, check=True, env=one_core, stderr=subprocess.DEVNULL)
+    subprocess.run([str(python), str(program), str(texts), str(results), LANGUAGE], check=True, stderr=subprocess.DEVNULL)
     found = {row["id"]: row for row in map(orjson.loads, results.read_bytes().splitlines())}
     return [found[name] for name in documents["id"].to_pylist()]
-
-
-def datatrove_python() -> Path:
-    """The interpreter of datatrove's environment, which is made if it is not there or has other versions."""
-    python, installed = ENVIRONMENT / "bin/python", ENVIRONMENT / "installed.txt"
-    wanted = "\n".join(REQUIREMENTS) + "\n"
-    if not installed.exists() or installed.read_text(encoding="utf-8") != wanted:
-        print(f"making {ENVIRONMENT} with {', '.join(REQUIREMENTS)} from PyPI; this takes a minute or two", flush=True)
-        for command in ([sys.executable, "-m", "venv", str(ENVIRONMENT)], [str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS]):
-            if subprocess.run(command, check=False).returncode:
-                raise SystemExit(
-                    f"{ENVIRONMENT}: could not install datatrove (above is what `{' '.join(command[1:4])}` said): no comparison "
-                    "with it. It needs PyPI or a mirror that pip knows of. All figures above stand."
-                )
-        installed.write_text(wanted, encoding="utf-8")
-    return python
 
 
 def scored(documents: pa.Table) -> pa.Table:
     """All our scores."""
     return through(documents.drop_columns(["normalized_chars"]), [Normalize(), Measure(), Heuristics()])
-
-
-def speed(documents: pa.Table, theirs: list[dict[str, Any]]) -> dict[str, float]:
-    """CPU seconds of both on one core, and what each keeps."""
-    heuristics = Heuristics()
-    heuristics.describe()  # a run reads its rule files once
-    through(documents.slice(0, 50), [Normalize(), Measure(), heuristics])
-    seconds, filters_alone = [], []
-    for _ in range(REPEATS):
-        start = time.process_time()
-        columns = scored(documents)
-        reasons = heuristics.reasons(columns)
-        seconds.append(time.process_time() - start)
-        start = time.process_time()
-        heuristics.reasons(through(columns.drop_columns([field.name for field in heuristics.adds()]), [heuristics]))
-        filters_alone.append(time.process_time() - start)
-    dropped = np.logical_or.reduce([*reasons.values(), np.zeros(len(documents), np.bool_)])
-    return {
-        "documents": len(documents),
-        "megabytes": columns["num_bytes"].to_numpy().sum() / 1e6,
-        "ours": statistics.median(seconds),
-        "ours_slowest": max(seconds),
-        "ours_filters_alone": statistics.median(filters_alone),
-        "chain": sum(row["chain"] for row in theirs),
-        "all": sum(row["all"] for row in theirs),
-        "kept_by_ours": int((~dropped).sum()),
-        "kept_by_datatrove": sum(row["reason"] is None for row in theirs),
-    }
-
-
-def print_speed(language: str, s: Mapping[str, float]) -> None:
-    """A few lines for a language."""
-    print(f"{language}: {s['documents']:,} documents, {s['megabytes']:.1f} MB; kept {s['kept_by_ours']:,} by ours, ", end="")
-    print(f"{s['kept_by_datatrove']:,} by datatrove")
-    for name, what in (("ours", "ours, text to reasons"), ("ours_filters_alone", "ours, filters alone")):
-        print(f"    {what:<42}{s[name]:8.3f} s{s['megabytes'] / s[name]:9.1f} MB/s")
-    for name, what in (("chain", "datatrove, four filters in a row"), ("all", "datatrove, four filters on every document")):
-        ratios = f"{s[name] / s['ours']:.0f} times ours, {s[name] / s['ours_filters_alone']:.0f} times ours, filters alone"
-        print(f"    {what:<42}{s[name]:8.1f} s{s['megabytes'] / s[name]:9.2f} MB/s   {ratios}")
 
 
 def decisions(rule: Rule, columns: pa.Table, rescale: bool) -> npt.NDArray[np.bool_]:

@@ -114,7 +114,7 @@ def _sets(data: Path | None, folder: Path, lang: str, sizes: Sizes) -> dict[str,
     (folder / f"planted-{lang}.truth.json").write_text(json.dumps(truth), encoding="utf-8")
 
     pool = sentence_dedup.pool(data, lang, rng) if data else list(_take(_endless(_paragraphs(lang), rng), sizes.passages))
-    around = sentence_dedup.hosts(data, lang) if data else ([one] for one in [_joined(lang)])
+    around = sentence_dedup.hosts(data, lang) if data else [_joined(lang)]
     shortened = [_begin(lines, HOST_CHARS[lang]) for lines in around]
     hosts = list(sentence_dedup.planted_hosts(KIND[lang], pool[: sizes.passages], shortened, rng, SIMILARITIES))
     write_parts(folder / f"hosts-{lang}", {host.id: host.text for host in hosts}, rng)

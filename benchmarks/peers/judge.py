@@ -69,8 +69,8 @@ def judge_passages(truth: list[dict[str, Any]], given: Mapping[str, str], kept: 
 def gaps(before: str, after: str) -> list[tuple[int, int]]:
     """Where characters of `before` are missing in `after`, which is `before` with spans taken out; white space at its ends is no matter.
 
-    >>> gaps("One. Two. Three. ", "One. Three.")
-    [(5, 10)]
+    >>> gaps("Alpha. Beta. Gamma. ", "Alpha. Gamma.")
+    [(7, 13)]
     """
     at = len(before) - len(before.lstrip())
     end = len(before.rstrip())

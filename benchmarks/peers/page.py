@@ -133,9 +133,18 @@ def _speeds(rows: list[Row]) -> str:
     for label in labels:
         cells = [_speed(at.get((label, *column)), at[(labels[0], *column)]) for column in _COLUMNS]
         versions = sorted({row["version"] for row in rows if _label(row) == label and "version" in row})
-        first = [number(row["first"]["wall"]) if "first" in row else "–" for row in (at[label, lang, 1] for lang in ("en", "zh"))]
-        lines.append([" ".join([label, *versions]), *cells, " / ".join(first)])
-    return table(["", *(f"{lang}, {_NUMBER[cores]}" for lang, cores in _COLUMNS), "first call, s, en / zh"], lines)
+        one_core = [at[label, lang, 1] for lang in ("en", "zh")]
+        first = " / ".join(number(row["first"]["wall"]) if "first" in row else "–" for row in one_core)
+        lines.append([" ".join([label, *versions]), *cells, first, _results(one_core)])
+    return table(["", *(f"{lang}, {_NUMBER[cores]}" for lang, cores in _COLUMNS), "first call, s, en / zh", "result, en / zh"], lines)
+
+
+def _results(rows: Sequence[Row]) -> str:
+    """What came out, for a look whether programs did the same."""
+    names = dict.fromkeys(name for row in rows for name in row.get("found", {}))
+    shown = {name: [row["found"][name] if "found" in row else None for row in rows] for name in names}
+    return ", ".join(f"{name} {' / '.join('–' if v is None else f'{v:,.4g}' if isinstance(v, float) else f'{v:,}' for v in values)}"
+                     for name, values in shown.items())  # fmt: skip
 
 
 def _speed(row: Row | None, ours: Row) -> str:
@@ -146,8 +155,8 @@ def _speed(row: Row | None, ours: Row) -> str:
     seconds = _seconds(row)
     speed = f"{number(row['megabytes'] / statistics.median(seconds))} MB/s"
     if row is ours:
-        start = f" ({number(row['start_seconds'])} of {number(statistics.median(seconds))} s are Ray's start)"
-        return speed + start * (row["cores"] > 1) if "start_seconds" in row else speed
+        started = row["cores"] > 1 and "start_seconds" in row
+        return speed + started * f" ({number(row.get('start_seconds', 0))} of {number(statistics.median(seconds))} s are Ray's start)"
     return speed if "failure" in ours else f"{ratio(seconds, _seconds(ours))}, {speed}"
 
 
