@@ -36,6 +36,7 @@ from pipeline.mixture.mix import mix
 from pipeline.passages.rounds import find_passages
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import Progress
+from pipeline.readers import load_kernels
 from pipeline.report.attempt import try_report
 from pipeline.splits import open_files, open_works, pack, record_bases
 from pipeline.summary import summarise
@@ -131,6 +132,7 @@ def warm_up(stages: Sequence[Any]) -> Statistics:
         "domain": "d", "path": "p", "record": 1}], schema=DOCUMENT))  # fmt: skip
     for stage in stages:
         batch = stage.annotate(batch)
+    load_kernels()
     return {}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pipeline import storage
 from pipeline.config import Source
-from pipeline.readers import python_docs
+from pipeline.readers import json_columns, python_docs
 from pipeline.readers.check import check_source
 from pipeline.readers.formats import reader_for, reader_of
 from pipeline.readers.inflate import Inflated, inflate, needs_inflating
@@ -19,6 +19,7 @@ __all__ = [
     "check_source",
     "inflate",
     "list_source",
+    "load_kernels",
     "needs_inflating",
     "pieces",
     "read",
@@ -42,3 +43,10 @@ def pieces(file: FileInfo, source: Source, target_bytes: int) -> list[Piece]:
 def read(piece: Piece, source: Source, batch_rows: int) -> Iterator[Rows]:
     """The documents of a piece. Raises `InputError` where the file breaks; the rows before stand."""
     return reader_of(piece).read(piece, source, batch_rows)
+
+
+def load_kernels() -> None:
+    """Read a line of JSON, so that the kernels are there before anything is timed."""
+    keys = json_columns.Keys.of("text", None, None, None)
+    assert keys is not None
+    json_columns.take(b'{"text":""}', 0, keys, json_columns.Columns.empty(1, 64), 0, 0, (1, 64, 64))

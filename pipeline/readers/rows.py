@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.config import Source
 from pipeline.readers.piece import Piece, Rows
 from stages.schema import DOCUMENT, RAW_BYTES
 
-BATCH_TEXT_BYTES = 16 << 20
-"""A batch is closed when its texts have reached this size, so that 1,024 documents of 4 MiB are not held at once."""
+BATCH_TEXT_BYTES = 4 << 20
+"""A batch is closed when its texts have reached this size: stages read them again and again, and of 16 MiB less stays in the cache."""
 
 _FAULT_COLUMNS = {name: DOCUMENT.field(name).type for name in ("fault", "fault_detail", "raw")}
 
@@ -85,11 +87,16 @@ class RowBuilder:
         ids, texts, urls, langs, metas, numbers = zip(*self._documents, strict=True) if num_rows else ((),) * 6
         columns = {"id": ids, "text": texts, "url": urls, "lang": langs, "meta": metas}
         arrays = {name: pa.array(values, DOCUMENT.field(name).type) for name, values in columns.items()}
-        arrays["record"] = pa.array([number + self._before for number in numbers], pa.int64())
-        for name, value in self._constant.items():
-            arrays[name] = pa.repeat(pa.scalar(value, pa.string()), num_rows)
-        faults = [self._faults.get(row, (None, None, None)) for row in range(num_rows)] if self._faults else []
-        for index, (name, kind) in enumerate(_FAULT_COLUMNS.items()):
-            arrays[name] = pa.array([fault[index] for fault in faults], kind) if faults else pa.nulls(num_rows, kind)
+        if self._faults:
+            faults = [self._faults.get(row, (None, None, None)) for row in range(num_rows)]
+            arrays |= {name: pa.array([fault[i] for fault in faults], kind) for i, (name, kind) in enumerate(_FAULT_COLUMNS.items())}
+        batch = self.batch(arrays, np.array(numbers, np.int64))
         self._clear()
-        return Rows(pa.RecordBatch.from_arrays([arrays[name] for name in DOCUMENT.names], schema=DOCUMENT), records)
+        return Rows(batch, records)
+
+    def batch(self, columns: dict[str, pa.Array], records: npt.NDArray[np.int64]) -> pa.RecordBatch:
+        """Rows of these columns and of what is the same for all rows of the piece. `records` count from 1 in the piece."""
+        constant = {name: pa.repeat(pa.scalar(value, pa.string()), len(records)) for name, value in self._constant.items()}
+        faultless = {name: pa.nulls(len(records), kind) for name, kind in _FAULT_COLUMNS.items()}
+        arrays = faultless | columns | constant | {"record": pa.array(records + self._before)}
+        return pa.RecordBatch.from_arrays([arrays[name] for name in DOCUMENT.names], schema=DOCUMENT)

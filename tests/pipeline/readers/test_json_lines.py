@@ -1,8 +1,10 @@
 import json
+import re
 import tempfile
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from configs.errors import InputError
 from pipeline import readers, storage
 from pipeline.readers import Piece
+from pipeline.readers.json_columns import Keys
 from stages.schema import RAW_BYTES
 from tests.pipeline.readers.reading import brief, pieces_of, read_all, read_pieces, source_of
 
@@ -191,6 +194,51 @@ def test_any_split_gives_the_rows_of_one_piece(
     pieces = pieces_of(source, target_bytes=target_bytes)
     assert sum(piece.size for piece in pieces) == path.stat().st_size
     assert read_pieces(pieces, source, batch_rows) == read_all(source, target_bytes=1 << 30)
+
+
+VALUES = [
+    *re.findall(
+        r"\S+", r'"" "a" "\n\t\"\\" "\/" "\u4e2d" "\ud83d\ude00" "\ud800" "\udc00x" "\u0041\u00e9" "\u12" "\x" "half "中文。é😀" "12-bytes"'
+    ),
+    *re.findall(
+        r"\S+", "1 -0 0 01 123456789012345678 1234567890123456789 18446744073709551616 -5 1.50 1. .5 1e5 1E+10 1e400 - NaN true false null"
+    ),
+    *re.findall(r"\S+", '[] [1,"a",[true]] [1,2.0] [1,] [} {} {"a":1} {"a":1,"a":2} {"x":{"y":[{"z":null}]}} {"a"} nul "\x7f"'),
+    *("[\t]", '{"a":\t1}', "[1\t,2]", "[" * 62 + "]" * 62),
+]
+KEYS = ["text", "id", "url", "lang", "a", "b", "ä中", "te\\u0078t", "", "k" * 40]
+BLANKS = st.sampled_from(["", "", "", "", " ", "\t\r", "\x0b"])
+TEXTS = st.sampled_from(["", '"text":"文\\n本 text, and more"', '"text":"t"'])
+MEMBERS = st.tuples(BLANKS, st.sampled_from(KEYS), BLANKS, st.sampled_from(VALUES), BLANKS)
+
+
+@st.composite
+def objects(draw: st.DrawFn) -> bytes:
+    """A line of JSON, mostly valid; sometimes with a byte changed."""
+    members = [f'{a}"{key}"{b}:{value}{c}' for a, key, b, value, c in draw(st.lists(MEMBERS, max_size=4))]
+    members = draw(st.permutations([*members, *filter(None, [draw(TEXTS)])]))
+    line = f"{draw(BLANKS)}{{{','.join(members)}}}{draw(BLANKS)}".encode()
+    if draw(st.integers(0, 9)) == 0:
+        at = draw(st.integers(0, len(line) - 1))
+        line = line[:at] + draw(st.binary(max_size=1).filter(lambda byte: byte != b"\n")) + line[at + 1 :]
+    return line
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    lines=st.lists(objects(), max_size=12),
+    lang_key=st.sampled_from(["lang", None]),
+    lang=st.sampled_from(["auto", "zh"]),
+    max_document_bytes=st.sampled_from([9, 4 << 20]),
+    batch_rows=st.integers(1, 9),
+)
+def test_columns_are_what_orjson_reads(lines: list[bytes], batch_rows: int, **settings: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        (Path(folder) / "a.jsonl").write_bytes(b"\n".join(lines))
+        source = source_of(folder, **settings)
+        rows = read_all(source, batch_rows=batch_rows)
+        patch.setattr(Keys, "of", lambda *_: None)  # no line is taken
+        assert rows == read_all(source, batch_rows=batch_rows)
 
 
 def test_a_file_that_was_cut_short_or_removed_after_listing_is_an_input_error(tmp_path: Path) -> None:
