@@ -138,11 +138,19 @@ def _number(option: str, text: str) -> float:
 
 
 @app.command()
-def report(run_folder: Run) -> None:
-    """Write the report of a finished run again: one page without network, in English and Chinese."""
-    from pipeline.report.page import write_report
+def report(
+    run_folder: Run,
+    tokenizer: Annotated[str | None, typer.Option("--tokenizer", metavar="DIR", help="Show a comparison of tokenizers.")] = None,
+    trainings: Annotated[
+        list[str] | None, typer.Option("--training", metavar="DIR", help="Show a training, or all of a smoke run; may be repeated.")
+    ] = None,
+    variants: Annotated[str | None, typer.Option("--variants", metavar="DIR", help="Show the verdicts of `corpus variants`.")] = None,
+) -> None:
+    """Write the report of a finished run again: one page without network, in English and Chinese; also on what was made of the corpus."""
+    from pipeline.report.page import Beside, write_report
 
-    print(f"report   {write_report(run_folder)}")
+    beside = Beside(tokenizer=tokenizer, trainings=tuple(trainings or ()), variants=variants)
+    print(f"report   {write_report(run_folder, beside)}")
 
 
 @app.command()

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline import storage
 from pipeline.finished import BATCH_ROWS, FinishedRun
+from pipeline.report.figures import MOST_GROUPS
 from pipeline.report.histogram import Histogram
 from stages.filters.rules import Bounds, primary_subtag
 from stages.text.buffers import text_buffer
@@ -54,7 +55,7 @@ class Counts:
         self.bounds: dict[str, dict[str, set[Bounds]]] = {name: {} for name in run.judged_by}
         self.languages = {"mixed", *(language for file in run.rules.files for language in file.languages)}
         self.judged: set[tuple[str, str]] = set()
-        self.quality: dict[str, npt.NDArray[np.int64]] = {}
+        self.quality: dict[str, npt.NDArray[np.float64]] = {}
         self.cluster_sizes: dict[int, int] = {}
         self.personal = {name: [0, 0] for name in run.signals if name.startswith("pii_")}
 
@@ -109,16 +110,17 @@ class Counts:
                 by_language.setdefault(lang, set()).add(self.run.bounds(name, lang, domain))
 
     def _add_quality(self, table: pa.Table, kept: Mask) -> None:
-        """Documents by domain, fate and bin of their score, in one count over all rows."""
+        """Documents by domain, fate and bin of their score, with the sum of their scores last, in one count over all rows."""
         encoded = pc.fill_null(table["domain"], "").combine_chunks().dictionary_encode()
         scores = table["quality"].to_numpy(zero_copy_only=False)
         there = ~np.isnan(scores)
-        bins = np.minimum((scores[there] * QUALITY_BINS).astype(np.int64), QUALITY_BINS - 1)
-        cells = (encoded.indices.to_numpy()[there] * 2 + kept[there]) * QUALITY_BINS + bins
-        tally = np.bincount(cells, minlength=2 * QUALITY_BINS * len(encoded.dictionary)).reshape(-1, 2, QUALITY_BINS)
-        nothing = np.zeros((2, QUALITY_BINS), np.int64)
-        for domain, found in zip(encoded.dictionary.to_pylist(), tally, strict=True):
-            self.quality[domain] = self.quality.get(domain, nothing) + found
+        scores, fates = scores[there], encoded.indices.to_numpy()[there] * 2 + kept[there]
+        bins = np.minimum((scores * QUALITY_BINS).astype(np.int64), QUALITY_BINS - 1)
+        num_fates = 2 * len(encoded.dictionary)
+        documents = np.bincount(fates * QUALITY_BINS + bins, minlength=num_fates * QUALITY_BINS).reshape(-1, 2, QUALITY_BINS)
+        sums = np.bincount(fates, weights=scores, minlength=num_fates).reshape(-1, 2, 1)
+        for domain, tally in zip(encoded.dictionary.to_pylist(), np.concatenate([documents, sums], axis=2), strict=True):
+            self.quality[domain] = tally + self.quality.get(domain, 0.0)
 
     def as_json(self) -> dict[str, Any]:
         """Everything but the texts of the examples."""
@@ -127,9 +129,22 @@ class Counts:
             "sampled_share": self.share,
             "overlaps": {"names": self.reasons, "documents": self.overlaps.tolist(), "alone": self.alone.tolist()},
             "signals": {name: shown | {"bounds": self._bounds(name)} for name, shown in signals.items() if shown},
-            "quality": {domain: tally.tolist() for domain, tally in sorted(self.quality.items())},
+            "quality": self._quality(),
             "clusters": [[low, high, documents, count] for low, high, documents, count in self._clusters()],
             "personal": {name.removeprefix("pii_"): found for name, found in self.personal.items()},
+        }
+
+    def _quality(self) -> dict[str, dict[str, Any]]:
+        """By domain, the largest ones, and `""`, all together, first: `documents` in bins and `means`, each of dropped and kept ones."""
+        largest = sorted(self.quality, key=lambda domain: (-self.quality[domain][:, :-1].sum(), domain))[:MOST_GROUPS]
+        tallies = {domain: self.quality[domain] for domain in sorted(largest)}
+        every = {"": np.sum(list(self.quality.values()), axis=0)} if self.quality else {}
+        return {
+            domain: {
+                "documents": tally[:, :-1].astype(np.int64).tolist(),
+                "means": [float(fate[-1] / fate[:-1].sum()) if fate[:-1].any() else None for fate in tally],
+            }
+            for domain, tally in {**every, **tallies}.items()
         }
 
     def _bounds(self, name: str) -> list[dict[str, Any]]:

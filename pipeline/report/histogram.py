@@ -13,6 +13,8 @@ from pipeline.distribution import Distribution
 NUM_BINS = 40
 TAIL = 0.002
 """Share of documents at each end that may lie outside of the bins shown; they are counted in the outermost."""
+QUANTILES = (0.05, 0.5, 0.95)
+"""Of kept documents, for the table beside the chart."""
 LOGARITHMIC = 50
 """Counts that span more than this factor get logarithmic bins."""
 
@@ -31,7 +33,7 @@ class Histogram:
         self.kept.add(values[there & kept], np.zeros(int((there & kept).sum()), np.int64))
 
     def as_json(self) -> dict[str, Any] | None:
-        """`{"edges", "kept", "dropped", "log"}`; None where there is nothing to see: no values, or all equal."""
+        """`{"edges", "kept", "dropped", "log", "quantiles"}`; None where there is nothing to see: no values, or all equal."""
         if not self.every.size("documents"):
             return None
         low, high = self.every.quantile(TAIL), self.every.quantile(1 - TAIL)
@@ -47,4 +49,5 @@ class Histogram:
             "kept": kept.tolist(),
             "dropped": (every - kept).tolist(),
             "log": logarithmic,
+            "quantiles": [self.kept.quantile(share) for share in QUANTILES] if self.kept.size("documents") else None,
         }
