@@ -82,7 +82,7 @@ def _texts(run: FinishedRun, found: list[_Found]) -> dict[str, str | None]:
         for part in sorted({one.part for one in found if one.fate == fate}):
             uri = storage.join(run.folder, folder, part)
             if storage.exists(uri):
-                filesystem, path = storage.filesystem(uri)
+                filesystem, path = storage.locate(uri)
                 wanted = ds.field("id").isin([one.id for one in found if one.part == part])
                 rows = ds.dataset(path, filesystem=filesystem, format="parquet").to_table(columns=["id", "text"], filter=wanted)
                 for row in rows.to_pylist():

@@ -69,7 +69,7 @@ def rows(place: Place, folder: str, ids: Collection[str], columns: Sequence[str]
     uri = storage.join(place.run_folder, folder, place.part)
     if not storage.exists(uri):
         return []
-    filesystem, path = storage.filesystem(uri)
+    filesystem, path = storage.locate(uri)
     wanted = pc.field("id").isin(pa.array(list(ids), pa.string()))
     with storage.input_errors(uri):
         found: list[dict[str, Any]] = pq.read_table(path, columns=columns, filters=wanted, filesystem=filesystem).to_pylist()

@@ -50,7 +50,7 @@ class Documents:
         self.run = FinishedRun(run_folder)
         self._lock = Lock()
         self._database = duckdb.connect()
-        filesystem, _ = storage.filesystem(run_folder)
+        filesystem, _ = storage.locate(run_folder)
         if not storage.is_local(run_folder):
             self._database.register_filesystem(filesystem)
         for folder, columns in (("ledger", "*"), ("corpus", "id, text"), ("rejected", "id, text")):

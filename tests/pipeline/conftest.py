@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipeline import cli, storage
+from pipeline import cli
+from pipeline.storage import paths
 
 RunFolder = Path
 
@@ -89,7 +90,7 @@ def bucket() -> Iterator[str]:
         client.create_bucket(Bucket="corpus")
         yield "s3://corpus"
         client.close()
-        storage._filesystem.cache_clear()
+        paths._filesystem.cache_clear()
         server.stop()
 
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from configs.errors import ConfigError, InputError, RunError
 from pipeline import storage
+from pipeline.storage import paths
+from pipeline.storage.listing import _glob_pattern
 from tests.pipeline.readers.reading import brief, read_all, source_of
 
 
@@ -91,7 +93,7 @@ def test_a_name_with_glob_characters_that_exists_is_taken_literally(tmp_path: Pa
 
 @given(name=st.text(st.characters(exclude_characters="/*?[", exclude_categories=("Cs",)), min_size=1))
 def test_a_glob_without_special_characters_matches_itself_alone(name: str) -> None:
-    pattern = storage._glob_pattern(name)
+    pattern = _glob_pattern(name)
     assert pattern.fullmatch(name)
     assert not pattern.fullmatch(name + "x")
 
@@ -171,7 +173,7 @@ def test_an_unknown_scheme_is_a_config_error() -> None:
 
 
 def test_a_missing_package_is_a_config_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "find_spec", lambda name: None)
+    monkeypatch.setattr(paths, "find_spec", lambda name: None)
     with pytest.raises(
         ConfigError, match=r"hf:// needs the package 'huggingface_hub'; install it with: pip install 'baichuan-corpus\[hf\]'"
     ):
