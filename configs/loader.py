@@ -194,7 +194,11 @@ def _list_item(node: yaml.SequenceNode, step: str, origin: str, done: str, new: 
         raise ConfigError(f"{origin}: {len(named)} items are called '{step}'; name one by index, as in '{done.rpartition('.')[0]}[0]'")
     if not named:
         known = [i.value[0][0].value if isinstance(i, yaml.MappingNode) else i.value for i in node.value if i.value]
-        raise ConfigError(f"{origin}: no item '{step}' in the list{_nearest(step, known)}")
+        hint = (
+            _nearest(step, known)
+            or f"; it has {', '.join(map(str, known)) or 'no item'}: add the item in the file, then set its values here"
+        )
+        raise ConfigError(f"{origin}: no item '{step}' in the list{hint}")
     by_name, item = named[0]
     assert isinstance(item, yaml.MappingNode)
     return item if by_name else _map_item(item, step, origin, new)

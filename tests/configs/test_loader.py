@@ -110,6 +110,7 @@ def test_overrides_reach_into_mappings_and_into_list_items_by_key_and_by_index()
     [
         ("count", "--set count: wanted KEY.KEY=VALUE"),
         ("steps.iner.share=1", "--set steps.iner.share=1: no item 'iner' in the list; did you mean 'inner'?"),
+        ("steps.third.a=1", "no item 'third' in the list; it has inner: add the item in the file, then set its values here"),
         ("steps.5=1", "'steps.5': the list has 1 items, counted from 0"),
         ("name.first=1", "'name.first' has no settings below it; it is 'a'"),
         ("count=many", "--set count=many: count: got 'many', wanted a whole number"),
