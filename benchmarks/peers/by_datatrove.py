@@ -25,10 +25,14 @@ from datatrove.pipeline.writers import JsonlWriter
 from datatrove.utils.hashing import HashConfig
 from datatrove.utils.logging import logger
 from datatrove.utils.text import split_into_parts
+from datatrove.utils.word_tokenizers import WordTokenizer
 from peers.timing import Case, Found, main, spread, whole, write_kept
 
 LANGUAGES = {"en": "eng", "zh": "cmn"}
 """datatrove's codes: spaCy's English tokenizer, and for Chinese spaCy with jieba."""
+
+# its executor copies the steps, which fails once jieba is loaded ("cannot pickle 'module' object"): tokenizers are shared instead
+WordTokenizer.__deepcopy__ = lambda self, memo: self  # type: ignore[attr-defined]
 
 
 def heuristics(case: Case) -> dict[str, Any]:

@@ -19,12 +19,13 @@ def datasketch(case: Case) -> dict[str, Any]:
     lanes = case["bands"] * case["rows"]
 
     def prepare(documents: list[str]) -> Callable[[], Found]:
-        drawn = MinHash(lanes).permutations
+        drawn = MinHash(lanes)
         tokens = [text.split(" ") for text in documents]
 
         def sign() -> Found:
             for document in tokens:
-                MinHash(lanes, permutations=drawn).update_batch([one.encode() for one in shingles(document, case["shingle"])])
+                sketch = MinHash(lanes, permutations=drawn.permutations, scheme=drawn.scheme)
+                sketch.update_batch([one.encode() for one in shingles(document, case["shingle"])])
             return {"signed": len(tokens)}
 
         return sign

@@ -197,6 +197,8 @@ def _environment(case: Case, scratch: Path) -> dict[str, str]:
         "RAYON_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",
+        "PIP_NO_INDEX": "1",
+        "UV_OFFLINE": "1",  # data-juicer installs what it misses, while it runs
         "PYTHONPATH": str(PROGRAMS.parent),
         "PYTHONUNBUFFERED": "1",
     }  # fmt: skip

@@ -58,7 +58,10 @@ def spread(case: Case, prepare: Callable[[list[str]], Prepared]) -> dict[str, An
         worker.start()
     for _, sender in pipes:
         sender.close()
-    answers = [receiver.recv() for receiver, _ in pipes]  # raises EOFError if a worker died
+    try:
+        answers = [receiver.recv() for receiver, _ in pipes]
+    except EOFError:
+        sys.exit("a worker ended early")  # it has said why
     for worker in workers:
         worker.join()
     return {
