@@ -1,12 +1,16 @@
 """Document dedup of millions of documents in one process: peak memory and seconds of each phase, and how both grow.
 
     python benchmarks/dedup_memory.py --documents 1000000 10000000 --memory 4GB
+    python benchmarks/dedup_memory.py --documents 1000000 10000000 --memory 4GB --blocks
     python benchmarks/dedup_memory.py --documents 10000000 --memory 1GB
 
 Documents are 24 seeded words in Parquet, 145 bytes each, in a seeded order: a tenth are one template whose last three words are slots of
 50, 1,000 and 1,000 values (two documents of the same first slot have a similarity of .818, else .739); a fiftieth are templates of
 10,000 documents with two slots (.818); a quarter is in clusters of 2 to 1,000 with the last word changed (.905), sizes falling by a power
-law; a tenth are pairs of exact copies; the rest is alone. So the largest component of candidates has a tenth of all documents.
+law; a tenth are pairs of exact copies; the rest is alone. So the largest component of candidates has a tenth of all documents, and a
+larger input has more candidate pairs a document: the same slots of the same template are filled more densely. With `--blocks` all sizes are
+made of blocks of the first size, each as above with texts of its own, so that ten times the documents have ten times the pairs. Growth of
+both kinds of input is told, by the document and by the candidate pair.
 
 Each run is a process of its own and goes from files to checked ledger through `pipeline.run` with the stages `exact_dedup` and
 `document_dedup`. `peak` is the largest resident set within a phase (VmHWM, reset before each); `own` leaves out mapped files, which the
@@ -50,11 +54,10 @@ UInt64s = npt.NDArray[np.uint64]
 # Documents ------------------------------------------------------------------------------------------------------------------------
 
 
-def generate(num_documents: int, folder: Path) -> None:
+def generate(num_documents: int, block: int, folder: Path) -> None:
     """Write the documents, a million to a file."""
     rng = np.random.default_rng(5)
-    base, tails = clusters(num_documents, rng)
-    order = rng.permutation(num_documents)
+    base, tails, order = documents(num_documents, block, rng)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     lengths = rng.integers(3, 8, VOCABULARY)
     words = pa.array(["".join(rng.choice(letters, n)) for n in lengths], pa.string())
@@ -64,6 +67,13 @@ def generate(num_documents: int, folder: Path) -> None:
             for start in range(first, min(first + 10 * ROWS, num_documents), ROWS):
                 rows = order[start : start + ROWS]
                 writer.write_table(pa.table({"text": texts(base[rows], tails[rows], words)}), row_group_size=ROWS)
+
+
+def documents(num_documents: int, block: int, rng: np.random.Generator) -> tuple[UInt64s, UInt64s, npt.NDArray[np.int64]]:
+    """`clusters` in blocks of so many documents, and the order in which they are written."""
+    parts = [clusters(block, rng) for _ in range(num_documents // block)]
+    base = np.concatenate([numbers + np.uint64(i * block) for i, (numbers, _) in enumerate(parts)])
+    return base, np.concatenate([tails for _, tails in parts]), rng.permutation(len(base))
 
 
 def clusters(num_documents: int, rng: np.random.Generator) -> tuple[UInt64s, UInt64s]:
@@ -148,11 +158,11 @@ def run_here(config: str) -> None:
     print(json.dumps({"summary": summary, "took": MeasuredRunner.took}))
 
 
-def measure(num_documents: int, memory: str) -> dict[str, float]:
-    """Generate, run, print the table; CPU seconds of each phase."""
+def measure(num_documents: int, block: int, memory: str) -> tuple[dict[str, float], int]:
+    """Generate, run, print the table; CPU seconds of each phase, and the number of candidate pairs."""
     folder = ROOT / f"{num_documents}"
     if not folder.exists():
-        generate(num_documents, folder / "in")
+        generate(num_documents, block, folder / "in")
     config = {
         "name": "dedup-memory",
         "output": str(folder / "out"),
@@ -175,7 +185,7 @@ def measure(num_documents: int, memory: str) -> dict[str, float]:
           f"at most {most_disk / 1e9:.1f} GB of disk")  # fmt: skip
     print(f"{summary['documents']}, { ({name: sizes[0] for name, sizes in summary['reasons'].items()}) }")
     print({name: number for name, number in summary["duplicates"].items() if isinstance(number, int)})
-    survivors(num_documents, folder / "out")
+    survivors(num_documents, block, folder / "out")
     print(f"{'phase':<16}{'units':>7}{'seconds':>9}{'CPU s':>8}{'CPU us/document':>17}{'peak MB':>9}{'own MB':>8}")
     for name, wall in seconds.items():
         resident, own = (value / 1e6 for value in took[name][1:])
@@ -188,25 +198,24 @@ def measure(num_documents: int, memory: str) -> dict[str, float]:
     if (most := max(own for _, _, own in took.values())) > limit:
         sys.exit(f"{most:,} bytes of own memory are more than {limit:,}")
     shutil.rmtree(folder / "out")
-    return cpu
+    return cpu, summary["duplicates"]["candidate_pairs"]
 
 
-def survivors(num_documents: int, output: Path) -> None:
+def survivors(num_documents: int, block: int, output: Path) -> None:
     """Print how many documents of each kind are kept, and how many a comparison of all with all would keep."""
-    rng = np.random.default_rng(5)
-    base, tails = clusters(num_documents, rng)
-    order = rng.permutation(num_documents)
+    base, tails, order = documents(num_documents, block, np.random.default_rng(5))
     ledger = [pq.read_table(path, columns=["fate"])["fate"] for path in sorted((output / "ledger").glob("*.parquet"))]
     kept = np.zeros(num_documents, np.bool_)
     kept[order] = np.concatenate([np.asarray(pc.equal(fates, "kept")) for fates in ledger])
-    tenth = num_documents // 10
-    bounds = np.cumsum([0, tenth, num_documents // 50, num_documents // 4, tenth, num_documents])
+    tenth = block // 10
+    bounds = np.minimum(np.cumsum([0, tenth, block // 50, block // 4, tenth, block]), block)
     kinds = ("one template", "templates of 10,000", "clusters", "pairs of copies", "alone")
+    place = np.arange(num_documents) % block
     for kind, start, end in zip(kinds, bounds, bounds[1:], strict=False):
-        part = slice(start, min(end, num_documents))
-        groups = tails[part, 0] if kind == "one template" else base[part]
-        names, group = np.unique(groups, return_inverse=True)
-        print(f"{kind:<20} {len(groups):>9,} documents in {len(names):>9,} groups of mutual duplicates: {kept[part].sum():>9,} kept")
+        part = np.flatnonzero((place >= start) & (place < end))
+        slots = tails[part, 0] + np.uint64(50) * (part // block).astype(np.uint64)
+        names, group = np.unique(slots if kind == "one template" else base[part], return_inverse=True)
+        print(f"{kind:<20} {len(part):>9,} documents in {len(names):>9,} groups of mutual duplicates: {kept[part].sum():>9,} kept")
         if kind == "clusters":
             sizes, stay = np.bincount(group), np.bincount(group, kept[part])
             large = sizes > 64
@@ -239,19 +248,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--memory", default="4GB")
+    parser.add_argument("--blocks", action="store_true", help="all sizes in blocks of the first")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         run_here(arguments.run)
         return
     shutil.rmtree(ROOT, ignore_errors=True)
-    taken = {number: measure(number, arguments.memory) for number in arguments.documents}
-    first, last = taken[arguments.documents[0]], taken[arguments.documents[-1]]
+    sizes = arguments.documents
+    if arguments.blocks and any(size % sizes[0] for size in sizes):
+        parser.error("with --blocks each size is a multiple of the first")
+    taken = {size: measure(size, sizes[0] if arguments.blocks else size, arguments.memory) for size in sizes}
+    (first, first_pairs), (last, last_pairs) = taken[sizes[0]], taken[sizes[-1]]
     if len(taken) > 1:
-        print(f"\n{arguments.documents[-1] / arguments.documents[0]:g} times the documents take, in CPU time")
+        times, pairs = sum(last.values()) / sum(first.values()), last_pairs / first_pairs
+        print(f"\n{sizes[-1] / sizes[0]:g} times the documents, with {pairs:.1f} times the candidate pairs "
+              f"({first_pairs / sizes[0]:.1f} and {last_pairs / sizes[-1]:.1f} a document), take, in CPU time")  # fmt: skip
         for name in last:
             print(f"  {name:<16}{last[name] / first[name]:>7.1f} times as long")
-        print(f"  {'all':<16}{sum(last.values()) / sum(first.values()):>7.1f} times as long")
+        print(f"  {'all':<16}{times:>7.1f} times as long, {times * sizes[0] / sizes[-1]:.2f} times by the document, "
+              f"{times / pairs:.2f} times by the pair")  # fmt: skip
     shutil.rmtree(ROOT)
 
 
