@@ -55,6 +55,7 @@ class Sums(NamedTuple):
     rows: npt.NDArray[np.int64]
     """Words that the model knows, n-grams, and the end of line."""
     tokens: npt.NDArray[np.int64]
+    """Without `UNENDED`, which is a row."""
 
     @property
     def margin(self) -> npt.NDArray[np.float64]:
@@ -93,7 +94,7 @@ def sums(text: TextBuffer, found: Sentences, model: Weights) -> tuple[Sums, Sums
     """Of each document, and of each sentence on its own. N-grams across sentences count for the document alone."""
     text = text.read_only()
     longest = int(np.diff(found.bounds).max(initial=0))
-    scratch = np.empty(2 * longest + 1, np.uint8), np.empty(longest + 1, np.int64)
+    scratch = np.empty(2 * longest + 5, np.uint8), np.empty(longest + 2, np.int64)
     num_sentences = len(found.lines)
     documents = np.zeros(len(text), np.float64), np.zeros((2, len(text)), np.int64)
     parts = np.zeros(num_sentences, np.float64), np.zeros((2, num_sentences), np.int64)
@@ -153,13 +154,13 @@ def _sum_all(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     mask = np.uint64(len(buckets) - 1)
     for document in range(len(firsts) - 1):
-        total, rows, tokens = 0.0, 0, 0
+        total, rows, tokens, before = 0.0, 0, 0, 0
         for sentence in range(firsts[document], firsts[document + 1]):
-            at, count = write_tokens(data, bounds[sentence], bounds[sentence + 1], classes, out, 0, ends)
+            at, count, written = write_tokens(data, bounds[sentence], bounds[sentence + 1], classes, out, 0, ends)
             repeats = count >= REPEAT_TOKENS and stood_before(out, 0, at, document, seen, owner)
             part, part_rows = 0.0, 0
             start = 0
-            for token in range(count):
+            for token in range(written):
                 if repeats:
                     short, weight = special[1], special_weights[1]
                 else:
@@ -171,7 +172,7 @@ def _sum_all(  # type: ignore[no-untyped-def]
                     rows += 1
                     part += weight
                     part_rows += 1
-                for length in range(min(ngrams, tokens + 1), 1, -1):  # grams[k] is the one of k + 1 tokens that ends before this token
+                for length in range(min(ngrams, before + 1), 1, -1):  # grams[k] is the one of k + 1 tokens that ends before this token
                     gram = grams[length - 2] * _NGRAM_STEP + short
                     weight = np.float64(buckets[gram & mask])
                     total += weight
@@ -181,12 +182,13 @@ def _sum_all(  # type: ignore[no-untyped-def]
                         part_rows += 1
                     grams[length - 1] = gram
                 grams[0] = short
-                tokens += 1
-            weight, num_grams = _end(grams, min(ngrams, count + 1), buckets, mask, special)
+                before += 1
+            tokens += count
+            weight, num_grams = _end(grams, min(ngrams, written + 1), buckets, mask, special)
             parts[sentence] = part + weight + special_weights[0]
             part_counts[0, sentence] = part_rows + num_grams + 1
             part_counts[1, sentence] = count
-        weight, num_grams = _end(grams, min(ngrams, tokens + 1), buckets, mask, special)
+        weight, num_grams = _end(grams, min(ngrams, before + 1), buckets, mask, special)
         totals[document] = total + weight + special_weights[0]
         counts[0, document] = rows + num_grams + 1
         counts[1, document] = tokens

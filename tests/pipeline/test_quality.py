@@ -237,7 +237,7 @@ def test_models_that_do_not_fit_are_refused_before_the_run(scored: Callable[...,
     assert "not the model that model.json" in refused(**damaged("mixed", lambda data: data[:-1] + b"x"))
     assert "is damaged" in refused(**damaged("json", lambda data: data[:-5], "model.json"))
     assert "does not describe a quality model" in refused(**damaged("kind", lambda data: b"{}", "model.json"))
-    assert "tokens of version 0" in refused(**damaged("old", lambda data: data.replace(b'"tokens": 2', b'"tokens": 0'), "model.json"))
+    assert "tokens of version 0" in refused(**damaged("old", lambda data: data.replace(b'"tokens": 3', b'"tokens": 0'), "model.json"))
     assert "no reference documents of 'en/law'" in refused(top_share={"en/law": 0.5})
     assert "wanted one with a model: en" in refused(min_quality={"zh": 0.5})
     assert "wanted numbers from 0 to 100" in refused(weights_by_percentile={"good": 2})

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.quality.fasttext_process import train_fasttext
 
-WORDS = ["the", "river", "and", "click", "menu", "|", ",", ".", "我", "们", "点", "击", "é", "␞", "0000", "𠀀"]
+WORDS = ["the", "river", "and", "click", "menu", "|", ",", ".", "我", "们", "点", "击", "é", "␞", "␄", "0000", "𠀀"]
 
 
 def lines(seed: int, num_lines: int = 400) -> str:
