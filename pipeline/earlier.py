@@ -2,7 +2,8 @@
 
 An earlier run's shards hold its texts and band keys, its ledger the fates and the ids: nothing is written twice for this. New documents
 that equal or resemble a kept one are rejected with its id; nothing of the earlier run changes. So `kept(1) + kept(2 given 1)` is what one
-run over both would keep if it preferred documents of 1 to those of 2.
+run over both would keep if it preferred documents of 1 to those of 2. The same holds for passages (`pipeline.passages.texts`): a new
+document loses those that stand in the earlier corpus, and its cuts name the document there.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from pipeline.dedup.found import Found
 from pipeline.judge import Shard
 from pipeline.manifest import identity, signature_identity
 from pipeline.record import config_of, read_record
+from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.normalize import Normalize
 from stages.stage import Stage
@@ -32,8 +34,10 @@ class EarlierRun(NamedTuple):
 
 def earlier_runs(folders: Sequence[str], stages: Sequence[Stage]) -> tuple[EarlierRun, ...]:
     """Read what finished runs left. Raises `RunError` if one is not finished or was signed in another way than `stages` do."""
-    if folders and not any(isinstance(stage, ExactDedup | DocumentDedup) for stage in stages):
-        raise ConfigError("earlier: no stage of this run compares documents with earlier ones; add exact_dedup or document_dedup")
+    if folders and not any(isinstance(stage, ExactDedup | DocumentDedup | SentenceDedup) for stage in stages):
+        raise ConfigError(
+            "earlier: no stage of this run compares documents with earlier ones; add exact_dedup, document_dedup or sentence_dedup"
+        )
     return tuple(_read(folder, stages) for folder in folders)
 
 

@@ -14,6 +14,8 @@
     cut         shard -> partition    spans of all kinds; the partition of an owner's shard is asked for its id
     owners      partition -> shard    ids of the owners, who are told that they are relied on
 
+Documents that earlier runs kept own what stands in their corpora and lose nothing: they take part up to `best`, and are asked for ids.
+
 They run when a selection is made, on documents without a reason against them that duplicate no other, and nothing of them is stored in
 shards. `pipeline.output` reads the spans (`pipeline.passages.proposals`), and rejects documents that are mostly kept by others, unless
 others rely on them.

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import arrow_files, judge, storage
+from pipeline import arrow_files, storage
 from pipeline.exchange import Exchange, Int64s
 from pipeline.judge import Shard
 from pipeline.passages.repeats import REPEAT_ANSWERS, Sentences
 from pipeline.passages.send import Local
+from pipeline.passages.texts import RULES, final_ids
 from stages.dedup.grouping import by_number
 from stages.dedup.passages import runs
 from stages.dedup.sentence_stage import EDGE, NEAR_REPEATED, REPEATED, SentenceDedup
@@ -21,7 +22,6 @@ from stages.text.buffers import text_buffer
 from stages.text.kernel import kernel
 
 _I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
-RULES = (REPEATED, NEAR_REPEATED, EDGE)
 SPANS = pa.schema({"row": _I32, "start": _I64, "end": _I64, "rule": pa.int8(), "owner": _I64, "similarity": pa.float64()})
 """What is proposed, ordered by row, start, longest first; `rule` is the place in `RULES`, `owner` -1 for edges."""
 SHARES = pa.schema({"row": _I32, "share": pa.float64(), "owner": _I64})
@@ -180,12 +180,12 @@ class OwnersWork:
 
 
 def tell_ids(work: OwnersWork) -> dict[str, Any]:
-    """Answer who the owners are, and tell them that they are relied on."""
+    """Answer who the owners are, and tell them that they are relied on, but for those of earlier runs, which stay in any case."""
     asked = work.owners.received(work.partition)
     docs, owner = asked["doc"].to_numpy(), asked["owner"].to_numpy()
     order, bounds = by_number(owner >> 32, 1 + max((shard.index for shard in work.shards), default=0))
     names = [_ids_of(shard, work.ids, owner[order[bounds[shard.index] : bounds[shard.index + 1]]]) for shard in work.shards]
-    relied_on = np.unique(owner)
+    relied_on = np.unique(owner[owner >> 32 < work.owners.senders])
     columns = {
         "owner": np.concatenate([owner[order], np.full(len(relied_on), -1, np.int64)]),
         "id": pa.concat_arrays([*names, pa.nulls(len(relied_on), pa.string())]),
@@ -200,5 +200,4 @@ def _ids_of(shard: Shard, repeats: Exchange, owner: Int64s) -> pa.Array:
     if not len(owner):
         return pa.array([], pa.string())
     names: Sequence[str] = ("id", "source", "path", "record")
-    ids, _ = judge.final_ids(shard.columns(names), repeats.answered(shard.index))
-    return ids.take(pa.array(owner & 0xFFFFFFFF))
+    return final_ids(shard, shard.columns(names), repeats).take(pa.array(owner & 0xFFFFFFFF))

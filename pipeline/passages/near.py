@@ -10,6 +10,7 @@ from pipeline import arrow_files
 from pipeline.dedup.pairs import candidates_of, tell_pairs, told
 from pipeline.exchange import Exchange, spread
 from pipeline.judge import Shard
+from pipeline.passages.repeats import least_own
 from pipeline.passages.send import BAND_ROWS, Local, stretches
 from stages.dedup.bands import candidate_pairs, comparable
 from stages.dedup.edit_similarity import edit_similarity
@@ -45,6 +46,8 @@ class BandsWork:
     exchange: Exchange
     partition: int
     num_shards: int
+    num_own: int
+    """Shards from this one on are of earlier runs, and are not compared with each other."""
     bucket_limit: int
     similarity: float
 
@@ -62,6 +65,7 @@ def find_candidates(work: BandsWork) -> dict[str, Any]:
     by_unit = np.argsort(units)
     size, other_size = (sizes[by_unit[np.searchsorted(units[by_unit], ends)]] for ends in (owner, other))
     close = np.minimum(size, other_size) >= (2 * work.similarity - 1) * np.maximum(size, other_size)
+    close &= (owner >> 32 < work.num_own) | (other >> 32 < work.num_own)
     tell_pairs(work.exchange, work.partition, owner[close], other[close], work.num_shards)
     return {"pairs": int(close.sum())}
 
@@ -145,7 +149,7 @@ def send_units(work: UnitsWork) -> dict[str, Any]:
     row = work.local.read("units")["row"].to_numpy()[numbers]
     documents, originals = work.local.read("documents"), work.local.read("originals")
     at = np.searchsorted(documents["row"].to_numpy(), row)
-    own = np.full(work.shard.num_rows, OWN_STEPS - 1, np.int8)
+    own = np.full(work.shard.num_rows, OWN_STEPS - 1, np.int8) + least_own(work.shard)
     own[originals["row"].to_numpy()] = originals["own"].to_numpy()
     values = {
         "unit": doc_reference(work.shard.index, 0) + numbers,

@@ -9,7 +9,8 @@ import pyarrow as pa
 from pipeline import arrow_files
 from pipeline.exchange import Exchange
 from pipeline.judge import Mask, Shard
-from pipeline.passages.cut import RULES, shares_of, spans_of
+from pipeline.passages.cut import shares_of, spans_of
+from pipeline.passages.texts import RULES
 
 SPAN = pa.struct(
     [

@@ -12,7 +12,7 @@ from pipeline.exchange import Exchange, Int64s
 from pipeline.judge import Shard
 from pipeline.passages.send import KEY_ROWS, PIECE_ROWS, Local, send_rows
 from stages.dedup.edges import Counts, boilerplate
-from stages.dedup.passages import Bounds, Order, own_steps, repeats, runs, shared
+from stages.dedup.passages import OWN_STEPS, Bounds, Order, own_steps, repeats, runs, shared
 from stages.text.units import Units
 
 _I8, _I32, _I64, _U64 = pa.int8(), pa.int32(), pa.int64(), pa.uint64()
@@ -31,15 +31,22 @@ class SharedWork:
     exchange: Exchange
     partition: int
     num_shards: int
+    num_own: int
+    """Shards from this one on are of earlier runs."""
 
 
 def find_shared(work: SharedWork) -> dict[str, Any]:
-    """Tell each occurrence of a key that has several."""
+    """Tell each occurrence of a key that has several. To documents of earlier runs only such are elsewhere."""
     rows = work.exchange.received(work.partition)
     keys, docs, places, lengths = (rows[name].to_numpy() for name in KEY_ROWS.names)
     found = shared(keys, docs)
-    at = found.rows
-    columns = {"place": places[at], "length": lengths[at], "key": keys[at], "elsewhere": found.elsewhere}
+    at, elsewhere = found.rows, found.elsewhere
+    earlier = np.flatnonzero(docs >> 32 >= work.num_own)
+    if len(earlier):
+        among = shared(keys[earlier], docs[earlier])
+        new = docs[at] >> 32 < work.num_own
+        elsewhere = np.where(new, elsewhere, np.isin(at, earlier[among.rows[among.elsewhere]]))
+    columns = {"place": places[at], "length": lengths[at], "key": keys[at], "elsewhere": elsewhere}
     work.exchange.answer(work.partition, docs[at], columns, SHARED_ANSWERS, work.num_shards)
     return {"keys": len(keys), "shared": len(at)}
 
@@ -96,12 +103,17 @@ def send_originals(work: OriginalsWork) -> dict[str, Any]:
     held = runs(kept.units, first[elsewhere], length[elsewhere], np.zeros(int(elsewhere.sum()), np.int64), work.bounds)
     holder = np.searchsorted(kept.units.offsets, held.first, "right") - 1
     others = np.bincount(holder, kept.units.end[held.last] - kept.units.start[held.first], len(kept.rows))
-    own = own_steps(1 - others / np.maximum(kept.num_bytes, 1))
+    own = own_steps(1 - others / np.maximum(kept.num_bytes, 1)) + least_own(work.shard)
     work.local.keep("originals", [kept.rows.astype(np.int32), own], ORIGINALS)
     docs = work.shard.documents()[row]
     preferred = (kept.preference[kept.document], kept.ids[kept.document])
     send_rows(work.copies, work.shard.index, [keys, docs, place, length, own[kept.document], *preferred], COPY_ROWS)
     return {"documents": len(kept.rows)}
+
+
+def least_own(shard: Shard) -> np.int8:
+    """The steps of the least original document of a shard: of an earlier run above all new ones, since it stays as it is."""
+    return np.int8(OWN_STEPS if shard.earlier else 0)
 
 
 @dataclass(frozen=True)
@@ -111,16 +123,19 @@ class RepeatsWork:
     exchange: Exchange
     partition: int
     num_shards: int
+    num_own: int
 
 
 def find_repeats(work: RepeatsWork) -> dict[str, Any]:
-    """Tell each occurrence but the best of its key which document owns it."""
+    """Tell each occurrence but the best of its key which document owns it; documents of earlier runs are told nothing."""
     rows = work.exchange.received(work.partition)
     keys, docs, places, lengths, own, preferences, ids = (rows[name].to_numpy() for name in COPY_ROWS.names)
     found = repeats(keys, Order(own, preferences, ids, docs, places))
-    columns = {"place": places[found.rows], "length": lengths[found.rows], "owner": docs[found.owner]}
-    work.exchange.answer(work.partition, docs[found.rows], columns, REPEAT_ANSWERS, work.num_shards)
-    return {"repeats": len(found.rows)}
+    new = docs[found.rows] >> 32 < work.num_own
+    at, owner = found.rows[new], found.owner[new]
+    columns = {"place": places[at], "length": lengths[at], "owner": docs[owner]}
+    work.exchange.answer(work.partition, docs[at], columns, REPEAT_ANSWERS, work.num_shards)
+    return {"repeats": len(at)}
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,7 @@ class EdgesWork:
 
     exchange: Exchange
     partition: int
+    source_of_shard: tuple[int, ...]
     documents_of_source: tuple[int, ...]
     min_documents: int
     min_share: float
@@ -138,7 +154,8 @@ def find_edges(work: EdgesWork) -> dict[str, Any]:
     """The pieces of this partition that are boilerplate."""
     rows = work.exchange.received(work.partition)
     hashes, *fields = (rows[name].to_numpy() for name in PIECE_ROWS.names)
-    counts = Counts(hashes, *(field.astype(np.int64) for field in fields))
+    shard, *numbers = (field.astype(np.int64) for field in fields)
+    counts = Counts(hashes, np.array(work.source_of_shard, np.int64)[shard], *numbers)
     found = boilerplate(counts, np.array(work.documents_of_source, np.int64), work.min_documents, work.min_share)
     batch = pa.RecordBatch.from_arrays([pa.array(found)], schema=EDGE_ANSWERS)
     arrow_files.write_batches(work.exchange.answers(work.partition), EDGE_ANSWERS, [batch])

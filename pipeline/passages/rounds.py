@@ -31,7 +31,8 @@ from pipeline.passages.repeats import (
     find_shared,
     send_originals,
 )
-from pipeline.passages.send import Local, SendWork, Standing, send
+from pipeline.passages.send import Local, SendWork, send
+from pipeline.passages.texts import Standing
 from stages.dedup.sentence_stage import SentenceDedup
 
 KEY_BYTES, PIECE_BYTES = 0.5, 0.4
@@ -44,7 +45,7 @@ UNIT_BYTES = 0.06
 
 def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivors: Exchange | None, key: str) -> Exchange | None:
     """The exchange whose folder holds the spans of each shard; None for a run without the stage. `key` stands for the selection."""
-    plan, shards = runner.plan, found.own
+    plan, shards, own = runner.plan, found.shards, len(found.own)
     stage = plan.stage(SentenceDedup)
     if stage is None:
         return None
@@ -56,31 +57,32 @@ def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivo
     bands = exchange(runner, shards, "units", UNIT_BYTES * stage.keys * mean_bytes, key) if stage.fuzzy else None
     copies = exchange(runner, shards, "copies", KEY_BYTES * mean_bytes, key)
     locals_ = [Local(keys.folder, s.index) for s in shards]
-    sources = tuple(sorted(source.name for source in plan.config.sources))
     standing = [Standing(s, plan.stages, found.ids, capped, survivors) for s in shards]
-    sends = {
-        f"send-{s.shard.index}": SendWork(s, stage, sources, keys, pieces, bands, local) for s, local in zip(standing, locals_, strict=True)
-    }
+    sends = {f"send-{s.shard.index}": SendWork(s, stage, keys, pieces, bands, local) for s, local in zip(standing, locals_, strict=True)}
     sent = runner.phase("passages", folder_of(keys), send, sends)
 
-    works: dict[str, Any] = {str(p): SharedWork(keys, p, len(shards)) for p in range(keys.partitions)}
+    works: dict[str, Any] = {str(p): SharedWork(keys, p, len(shards), own) for p in range(keys.partitions)}
     runner.phase("shared", folder_of(keys), find_shared, works)
     keys.forget_sent()
     works = {f"send-{s.index}": OriginalsWork(s, stage.bounds, keys, copies, local) for s, local in zip(shards, locals_, strict=True)}
     runner.phase("originals", folder_of(copies), send_originals, works)
-    works = {str(p): RepeatsWork(copies, p, len(shards)) for p in range(copies.partitions)}
+    works = {str(p): RepeatsWork(copies, p, len(shards), own) for p in range(copies.partitions)}
     runner.phase("repeats", folder_of(copies), find_repeats, works)
     copies.forget_sent()
-    documents = tuple(sum(s["documents"] for s in sent if s["source"] == name) for name in sources)
-    edges = {str(p): EdgesWork(pieces, p, documents, stage.min_documents, stage.min_source_share) for p in range(pieces.partitions)}
+    names = [s["source"] or "" for s in sent]
+    sources = sorted(set(names))
+    source_of_shard = tuple(sources.index(name) for name in names)
+    documents = tuple(sum(s["documents"] for s, its_name in zip(sent, names, strict=True) if its_name == name) for name in sources)
+    edges = {
+        str(p): EdgesWork(pieces, p, source_of_shard, documents, stage.min_documents, stage.min_source_share)
+        for p in range(pieces.partitions)
+    }
     runner.phase("edges", folder_of(pieces), find_edges, edges)
     pieces.forget_sent()
-    best = _compare(runner, shards, stage, bands, [s["units"] for s in sent], locals_, key) if bands else None
+    best = _compare(runner, shards, own, stage, bands, [s["units"] for s in sent], locals_, key) if bands else None
 
-    owners = exchange(runner, shards, "owners", OWNER_BYTES, key)
-    cuts = {
-        f"cut-{s.index}": CutWork(s, stage, keys, copies, pieces, best, local, owners) for s, local in zip(shards, locals_, strict=True)
-    }
+    owners = exchange(runner, found.own, "owners", OWNER_BYTES, key)
+    cuts = {f"cut-{s.index}": CutWork(s, stage, keys, copies, pieces, best, locals_[s.index], owners) for s in found.own}
     runner.phase("cut", folder_of(owners), cut, cuts)
     asks = {str(p): OwnersWork(tuple(shards[p :: owners.partitions]), p, found.ids, owners) for p in range(owners.partitions)}
     runner.phase("owners", folder_of(owners), tell_ids, asks)
@@ -89,10 +91,17 @@ def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivo
 
 
 def _compare(
-    runner: Phases, shards: list[Shard], stage: SentenceDedup, bands: Exchange, num_units: list[Any], locals_: list[Local], key: str
+    runner: Phases,
+    shards: list[Shard],
+    own: int,
+    stage: SentenceDedup,
+    bands: Exchange,
+    num_units: list[Any],
+    locals_: list[Local],
+    key: str,
 ) -> Exchange:
     """Units that stand elsewhere with small changes, told to their shards."""
-    works = {str(p): BandsWork(bands, p, len(shards), stage.bucket_limit, stage.similarity) for p in range(bands.partitions)}
+    works = {str(p): BandsWork(bands, p, len(shards), own, stage.bucket_limit, stage.similarity) for p in range(bands.partitions)}
     pairs = sum(s["pairs"] for s in runner.phase("candidates", folder_of(bands), find_candidates, works))
     bands.forget_sent()
     num_documents = max(1, sum(shard.num_rows for shard in shards))

@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 from numba import njit
 
-from pipeline import arrow_files, contamination, judge, storage
+from pipeline import arrow_files, storage
 from pipeline.dedup.send import quality
-from pipeline.edit import span_columns
 from pipeline.exchange import Exchange, Int64s
-from pipeline.judge import Mask, Shard
+from pipeline.passages.texts import Standing, Texts, texts
 from stages.dedup.bands import band_keys, preference
 from stages.dedup.edges import count, pieces
 from stages.dedup.minhash import has_shingles, signatures
@@ -23,13 +21,11 @@ from stages.dedup.near_passages import near_units, numbers
 from stages.dedup.passages import passage_keys
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.schema import doc_reference
-from stages.stage import Stage
-from stages.text.buffers import TextBuffer, text_buffer
-from stages.text.units import Units, units
+from stages.text.buffers import TextBuffer
 
 _I32, _I64, _U64 = pa.int32(), pa.int64(), pa.uint64()
 KEY_ROWS = pa.schema({"key": _U64, "doc": _I64, "place": _I32, "length": _I32})
-PIECE_ROWS = pa.schema({"hash": _U64, "source": _I32, "openings": _I32, "documents": _I32, "at_edge": _I32, "occurrences": _I32})
+PIECE_ROWS = pa.schema({"hash": _U64, "shard": _I32, "openings": _I32, "documents": _I32, "at_edge": _I32, "occurrences": _I32})
 BAND_ROWS = pa.schema({"key": _U64, "unit": _I64, "preference": _I64, "content": _U64, "size": _I32})
 DOCUMENTS = pa.schema({"row": _I32, "preference": _I64, "id": _U64, "first": _I32, "num_bytes": _I64})
 """The documents of a shard that stand: by what they are preferred (`id` is a hash), their first sentence, their length."""
@@ -41,66 +37,6 @@ UNITS = pa.schema({"row": _I32, "start": _I64, "end": _I64})
 """The units of a shard; a unit's reference is shard << 32 | its row in this file."""
 
 SEED = 1
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What decided so far which documents are kept."""
-
-    shard: Shard
-    stages: tuple[Stage, ...]
-    ids: Exchange
-    capped: Exchange | None
-    survivors: Exchange | None
-
-    def columns(self) -> tuple[pa.Table, Mask]:
-        """Light columns with final ids, and which rows stand: nothing speaks against them, and they duplicate no other."""
-        shard = self.shard
-        columns = shard.columns()
-        ids, _ = judge.final_ids(columns, self.ids.answered(shard.index))
-        columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
-        capped = self.capped.answered(shard.index) if self.capped else None
-        stands = ~judge.any_reason(judge.verdicts(self.stages, columns, capped), shard.num_rows)
-        if self.survivors is not None:
-            answers = self.survivors.answered(shard.index)
-            gone = (answers["kind"].to_numpy() != 0) | np.asarray(answers["held_out"])
-            stands[answers["row"].to_numpy()[gone]] = False
-        return columns, stands
-
-
-class Texts(NamedTuple):
-    """Some documents of a shard with their sentences."""
-
-    rows: Int64s
-    text: TextBuffer
-    units: Units
-
-    def places(self, first: Int64s, last: Int64s) -> tuple[Int64s, Int64s, Int64s]:
-        """Document number, start and end in the document of stretches of sentences."""
-        document = np.searchsorted(self.units.offsets, first, "right") - 1
-        base = self.text.offsets[document]
-        return document, self.units.start[first] - base, self.units.end[last] - base
-
-
-def texts(shard: Shard, stages: Sequence[Stage], columns: pa.Table, rows: Int64s) -> Texts:
-    """Read documents; sentences that another stage wants to remove, wholly or in part, are not free. `columns` are light."""
-    table = arrow_files.read_table(shard.uri, ["text", *span_columns(stages)])
-    proposed = contamination.with_proposals(table.drop_columns("text"), stages, columns)
-    at = pa.array(rows)
-    text = text_buffer(table["text"].combine_chunks().take(at)).read_only()
-    found = units(text)
-    blocked = np.zeros(len(found.start) + 1, np.int64)
-    for spans in proposed.columns:
-        column = spans.combine_chunks().take(at)
-        document = np.repeat(np.arange(len(rows)), np.diff(column.offsets.to_numpy()))
-        flat = column.flatten()
-        start, end = (flat.field(edge).to_numpy() + text.offsets[document] for edge in ("start", "end"))
-        if "replacement" in {field.name for field in flat.type}:  # a mask leaves its sentence
-            removal = np.asarray(pc.equal(pc.fill_null(flat.field("replacement"), ""), ""))
-            start, end = start[removal], end[removal]
-        np.add.at(blocked, np.searchsorted(found.end, start, "right"), 1)
-        np.add.at(blocked, np.searchsorted(found.start, end, "left"), -1)
-    return Texts(rows, text, found._replace(free=found.free & (np.cumsum(blocked)[:-1] == 0)))
 
 
 class Local(NamedTuple):
@@ -129,7 +65,6 @@ class SendWork:
 
     standing: Standing
     stage: SentenceDedup
-    sources: tuple[str, ...]
     keys: Exchange
     pieces: Exchange
     bands: Exchange | None
@@ -144,7 +79,7 @@ def send(work: SendWork) -> dict[str, Any]:
     ids = columns["id"].combine_chunks().take(pa.array(rows)).cast(pa.binary()).to_pylist()
     hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, ids), np.uint64, len(ids))
     preferred = preference(quality(columns), columns["num_chars"].to_numpy())[rows]
-    found = texts(shard, work.standing.stages, columns, rows)
+    found = texts(work.standing, columns, rows)
     units = found.units
     first = units.offsets[:-1].astype(np.int32)
     work.local.keep("documents", [rows.astype(np.int32), preferred, hashes, first, found.text.lengths()], DOCUMENTS)
@@ -153,7 +88,9 @@ def send(work: SendWork) -> dict[str, Any]:
     work.local.keep("sentences", [*places, units.words, units.characters, units.heads], SENTENCES)
     _send_keys(work, found)
     source = columns["source"][0].as_py() if columns.num_rows else None
-    _send_pieces(work, found, work.sources.index(source) if source is not None else 0)
+    _send_pieces(work, found)
+    if shard.earlier:  # they stay whatever comes
+        preferred = np.full(len(rows), np.iinfo(np.int64).max)
     num_units = _send_units(work, found, preferred) if work.bands is not None else 0
     return {"documents": len(rows), "source": source, "sentences": len(found.units.start), "units": num_units}
 
@@ -166,11 +103,11 @@ def _send_keys(work: SendWork, found: Texts) -> None:
     send_rows(work.keys, work.standing.shard.index, [keys.hashes, docs, place, keys.length], KEY_ROWS)
 
 
-def _send_pieces(work: SendWork, found: Texts, source: int) -> None:
+def _send_pieces(work: SendWork, found: Texts) -> None:
     shard = work.standing.shard.index
-    candidates = pieces(found.text, found.units)
+    candidates = pieces(found.text, found.units._replace(free=found.countable))
     document = np.searchsorted(found.units.offsets, candidates.unit, "right") - 1
-    counts = count(candidates, document, source)
+    counts = count(candidates, document, shard)
     send_rows(work.pieces, shard, [counts.hashes, *(field.astype(np.int32) for field in counts[1:])], PIECE_ROWS)
     at, document = candidates.at_edge, document[candidates.at_edge]
     base = found.text.offsets[document]

@@ -188,7 +188,7 @@ def test_an_earlier_run_must_be_finished_and_signed_alike(make_config: Maker, tm
     with pytest.raises(ConfigError, match=r"earlier: .*one has other settings of stages.document_dedup"):
         book_of(make_config({"b": rows}, "two", earlier=[load_run(one).output]))
     output = load_run(one).output
-    with pytest.raises(ConfigError, match=r"earlier: no stage of this run compares .* add exact_dedup or document_dedup"):
+    with pytest.raises(ConfigError, match=r"earlier: no stage of this run compares .* add exact_dedup, document_dedup or sentence_dedup"):
         book_of(make_config({"b": rows}, "bare", stages=[{"normalize": {}}], earlier=[output]))
     with pytest.raises(ConfigError, match=r"earlier: '.*one' stands twice"):
         load_run(make_config({"b": rows}, "twice", earlier=[output, f"{output}/"]))
