@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -39,10 +40,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"))
     arguments = parser.parse_args()
-    documents = make(arguments.data and arguments.data.absolute(), FOLDER.absolute() / "documents", Sizes())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that a case's processes are stopped too
+    documents = make(arguments.data, FOLDER.absolute() / "documents", Sizes())
     runner = Runner(FOLDER.absolute(), documents, arguments.repeats, arguments.fresh)
     found = []
-    for case in cases(documents, arguments.data and arguments.data.absolute()):
+    for case in cases():
         if case.comparison in (arguments.only or COMPARISONS) and case.cores in arguments.cores:
             outcome = runner.run(case)
             print(f"{case.name}: {outcome.get('failure') or outcome['seconds']}", flush=True)

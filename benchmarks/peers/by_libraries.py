@@ -46,7 +46,7 @@ def tokenizers(case: Case) -> dict[str, Any]:
     def prepare(documents: list[str]) -> Callable[[], Found]:
         from tokenizers import Tokenizer
 
-        model = Tokenizer.from_file(case["json"])
+        model = Tokenizer.from_file(case["model"])
         return lambda: {"ids": sum(len(one.ids) for one in model.encode_batch_fast(documents, add_special_tokens=False))}
 
     return spread(case, prepare)

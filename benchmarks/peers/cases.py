@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from peers import judge
-from peers.documents import LANGUAGES, PARTS, RANKS, Documents
+from peers.documents import LANGUAGES, PARTS, Documents
 from peers.environments import OURS, NotInstalledError, interpreter, last_error, requirements
 
-from pipeline.manifest import code_identity, identity
+from pipeline.manifest import code_identity, file_identity, identity
 
 PROGRAMS = Path(__file__).parent
 REPEATS = 3
@@ -52,16 +52,16 @@ class Case:
         return ", ".join(filter(None, (self.comparison, self.who, self.variant, self.language, f"cores: {self.cores}")))
 
 
-def cases(documents: Documents, data: Path | None) -> list[Case]:
+def cases() -> list[Case]:
     """All of them, ours first in each comparison and language."""
-    return [case for cores in _NUM_CORES for lang in LANGUAGES for case in _of_language(documents, data, lang, cores)] + [
+    return [case for cores in _NUM_CORES for lang in LANGUAGES for case in _of_language(lang, cores)] + [
         Case(comparison="training", who=OURS, program="ours", way="training", language="", cores=cores, variant=f"{preset} {precision}",
              settings={"preset": preset, "precision": precision, "length": 256, "batch": 8, "repeats": 7})
         for cores in _NUM_CORES for preset, precision in (("nano", "fp32"), ("micro", "fp32"), ("micro", "bf16"))
     ]  # fmt: skip
 
 
-def _of_language(documents: Documents, data: Path | None, lang: str, cores: int) -> Iterator[Case]:
+def _of_language(lang: str, cores: int) -> Iterator[Case]:
     def case(comparison: str, who: str, program: str, way: str, **more: Any) -> Case:
         return Case(comparison=comparison, who=who, program=program, way=way, language=lang, cores=cores, **more)
 
@@ -84,17 +84,17 @@ def _of_language(documents: Documents, data: Path | None, lang: str, cores: int)
     yield case("sentence dedup", OURS, "ours", "sentences", set="hosts")
     yield case("sentence dedup", "datatrove", "by_datatrove", "sentences", set="hosts", environment="datatrove")
 
-    model = {"model": str(documents.folder / f"model-{lang}")}
+    model = {"model": f"model-{lang}"}
     yield case("quality scores", OURS, "ours", "quality", settings=model)
     yield case("quality scores", "fastText", "by_libraries", "fasttext", set="spaced", distribution="fasttext", settings=model)
 
-    model = {"model": str(documents.folder / "vocabulary.model")}
+    model = {"model": "vocabulary.model"}
     yield case("encoding", OURS, "ours", "encode", settings=model)
     yield case("encoding", "SentencePiece", "by_libraries", "sentencepiece", distribution="sentencepiece", settings=model)
-    json_file = {"json": str(documents.folder / "vocabulary.json")}
-    yield case("encoding", "tokenizers", "by_libraries", "tokenizers", distribution="tokenizers", settings=json_file)
-    ranks = {"model": str(data / RANKS)} if data else {}
-    yield case("encoding", "tiktoken", "by_libraries", "tiktoken", distribution="tiktoken", variant="Qwen's vocabulary", settings=ranks)
+    model = {"model": "vocabulary.json"}
+    yield case("encoding", "tokenizers", "by_libraries", "tokenizers", distribution="tokenizers", settings=model)
+    model = {"model": "ranks.tiktoken"}
+    yield case("encoding", "tiktoken", "by_libraries", "tiktoken", distribution="tiktoken", variant="Qwen's vocabulary", settings=model)
 
 
 @dataclass(frozen=True)
@@ -133,32 +133,40 @@ class Runner:
         if case.who == OURS:  # beside what `code_identity` stands for
             sources += sorted(path for folder in ("model", "tokenizer") for path in (PROGRAMS.parents[1] / folder).rglob("*.py"))
         content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
-        key = identity(repr(case), self.documents.identity, self.repeats, content, code_identity() if case.who == OURS else "")
+        names = [f"{case.set}-{case.language}", *([case.settings["model"]] if "model" in case.settings else [])]
+        patterns = [pattern for name in names for pattern in (name, f"{name}.*", f"{name}/*")]
+        files = sorted(file for pattern in patterns for file in self.documents.folder.glob(pattern) if file.is_file())
+        documents = [(file.name, file_identity(file)) for file in files]
+        key = identity(repr(case), documents, self.repeats, content, code_identity() if case.who == OURS else "")
         return self.folder / "results" / f"{key}.json"
+
+    def _documents(self, case: Case) -> Path:
+        suffix = "" if case.set in ("planted", "hosts") else ".jsonl"
+        return self.documents.folder / f"{case.set}-{case.language}{suffix}"
 
     def _measure(self, case: Case) -> dict[str, Any]:
         allowed = sorted(os.sched_getaffinity(0))
         if len(allowed) < case.cores:
             raise CaseError(f"only {len(allowed)} core may be used here")
-        missing = [path for path in (case.settings.get("model"), case.settings.get("json")) if path and not Path(path).exists()]
-        if missing or (case.way == "tiktoken" and not case.settings):
-            raise CaseError("no vocabulary file of it among these documents")
+        made = self.documents.folder
+        model = {"model": str(made / case.settings["model"])} if "model" in case.settings else {}
+        if model and not Path(model["model"]).exists():
+            raise CaseError(f"no {case.settings['model']} among these documents")
         python = interpreter(case.environment, self.folder / "environments")
-        scratch = self.folder / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch = self.folder / "scratch" / str(os.getpid())
         scratch.mkdir(parents=True)
-        suffix = "" if case.set in ("planted", "hosts") else ".jsonl"
         settings = {
             "way": case.way,
             "language": case.language,
             "cores": allowed[: case.cores],
             "repeats": self.repeats,
-            "documents": str(self.documents.folder / f"{case.set}-{case.language}{suffix}"),
+            "documents": str(self._documents(case)),
             "folder": str(scratch / "runs"),
             "kept": str(scratch / "kept.jsonl"),
         }
-        (scratch / "case.json").write_text(json.dumps(settings | case.settings), encoding="utf-8")
+        (scratch / "case.json").write_text(json.dumps(settings | case.settings | model), encoding="utf-8")
         command = [str(python), "-m", f"peers.{case.program}", str(scratch / "case.json"), *filter(None, [case.distribution])]
+        process = None
         try:
             with (scratch / "said.txt").open("w", encoding="utf-8") as said:
                 process = subprocess.Popen(command, cwd=scratch, env=_environment(case, scratch), stdout=said, stderr=said,
@@ -169,9 +177,10 @@ class Runner:
             result = json.loads((scratch / "case.result.json").read_text(encoding="utf-8"))
             return {"result": result, "judged": self._judged(case, scratch / "kept.jsonl")}
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # its workers too
             raise CaseError(f"not done after {LONGEST_SECONDS} s") from None
         finally:
+            if process and process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # its workers too
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _judged(self, case: Case, kept: Path) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 - `text-LANG.jsonl`: documents of every file of the real data, each file giving as many bytes, in a seeded order, none above
   `LONGEST_BYTES`; `tokens-LANG` our tokens of the same and `spaced-LANG` the folded tokens that fastText reads, for peers that bring none.
 - `planted-LANG/`: near-duplicates (`dedup_planted`) and their true similarity by two definitions, see `judge`.
-- `hosts-LANG/`: documents with planted passages (`sentence_dedup`).
+- `hosts-LANG/`: documents with planted passages (`sentence_dedup`), in our normal form, so that nothing but cuts changes them.
 - `model-LANG/model.bin`: a fastText model of good texts against the same with their words at other places: for speed alone.
 - `vocabulary.model`, `.json`: SentencePiece's file and the `tokenizer.json` of it: Baichuan-7B's if the real data has it, else learnt here.
+- `ranks.tiktoken`: Qwen's, if the real data has it.
 
 Without the real data the passages of the bundled sample serve, and as many copies of them with seeded edits as are needed: word frequencies
 and lines are those of text, sentences are not.
@@ -31,6 +32,8 @@ from pipeline.manifest import file_identity, identity
 from pipeline.quality.config import Model
 from pipeline.quality.fasttext_process import train_fasttext
 from pipeline.texts import texts as batches_of
+from stages.batch import Batch
+from stages.normalize import Normalize
 from stages.quality.tokens import spaced
 from stages.quality.weights import BAD, GOOD
 from stages.text.buffers import text_buffer
@@ -115,8 +118,9 @@ def _sets(data: Path | None, folder: Path, lang: str, sizes: Sizes) -> dict[str,
 
     pool = sentence_dedup.pool(data, lang, rng) if data else list(_take(_endless(_paragraphs(lang), rng), sizes.passages))
     around = sentence_dedup.hosts(data, lang) if data else [_joined(lang)]
-    shortened = [_begin(lines, HOST_CHARS[lang]) for lines in around]
-    hosts = list(sentence_dedup.planted_hosts(KIND[lang], pool[: sizes.passages], shortened, rng, SIMILARITIES))
+    shortened = [normal(_begin(lines, HOST_CHARS[lang])) for lines in around]
+    hosts = list(sentence_dedup.planted_hosts(KIND[lang], normal(pool[: sizes.passages]), shortened, rng, SIMILARITIES))
+    assert normal([host.text for host in hosts]) == [host.text for host in hosts], "joining changed the normal form"
     write_parts(folder / f"hosts-{lang}", {host.id: host.text for host in hosts}, rng)
     (folder / f"hosts-{lang}.truth.json").write_text(json.dumps([host._asdict() for host in hosts], ensure_ascii=False), encoding="utf-8")
     return {"text": text, "planted": list(planted.values()), "hosts": [host.text for host in hosts]}
@@ -180,6 +184,12 @@ def _begin(lines: list[str], num_chars: int) -> list[str]:
             break
         taken.append(line)
     return taken
+
+
+def normal(texts: list[str]) -> list[str]:
+    """Each text in our normal form."""
+    columns = {"text": pa.array(texts, pa.large_string()), "fault": pa.nulls(len(texts), pa.string())}
+    return list(Normalize().annotate(Batch(pa.RecordBatch.from_pydict(columns)))["text"].to_pylist())
 
 
 def write(path: Path, texts: dict[Any, str]) -> None:
@@ -246,6 +256,8 @@ def _vocabulary(data: Path | None, folder: Path, sizes: Sizes) -> str:
         config = TrainConfig(input=("",), output="", preset="small_8k", vocab_size=sizes.vocabulary, memory=2_000_000_000)
         model.write_bytes(train(config, batches_of([str(folder / f"text-{lang}.jsonl") for lang in LANGUAGES])).model)
         name = "learnt from the same documents"
+    if data and (data / RANKS).exists():
+        shutil.copy(data / RANKS, folder / "ranks.tiktoken")
     made = Tokenizer.load(model)
     (folder / "vocabulary.json").write_bytes(huggingface_files(made)["tokenizer.json"])
     return f"{name}, {len(made.model.pieces):,} ids"

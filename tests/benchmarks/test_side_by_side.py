@@ -154,8 +154,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Documents:
     return make(None, tmp_path_factory.mktemp("documents"), TINY)
 
 
-def test_every_case_has_a_program_a_way_and_requirements(documents: Documents) -> None:
-    found = cases.cases(documents, Path("data"))
+def test_every_case_has_a_program_a_way_and_requirements() -> None:
+    found = cases.cases()
     assert len({one.name for one in found}) == len(found) > 80
     for one in found:
         assert f'"{one.way}"' in (cases.PROGRAMS / f"{one.program}.py").read_text(encoding="utf-8"), one.name
@@ -176,7 +176,7 @@ def test_documents_are_the_same_again_and_large_enough(documents: Documents, tmp
 @pytest.mark.slow
 def test_our_side_runs_and_finds_what_was_planted(documents: Documents, tmp_path: Path) -> None:
     runner = cases.Runner(tmp_path, documents, repeats=1)
-    ours = [one for one in cases.cases(documents, None) if one.who == "ours" and one.language == "zh" and one.cores == 1]
+    ours = [one for one in cases.cases() if one.who == "ours" and one.language == "zh" and one.cores == 1]
     found = {one.comparison: runner.run(one) for one in ours}
     assert list(found) == ["heuristics", "signatures", "document dedup", "sentence dedup", "quality scores", "encoding"]
     assert not [one["failure"] for one in found.values() if "failure" in one]
@@ -193,12 +193,12 @@ def test_a_peer_that_cannot_be_installed_is_a_reason(documents: Documents, tmp_p
         raise environments.NotInstalledError(f"no matching distribution for {name}")
 
     monkeypatch.setattr(cases, "interpreter", refuse)
-    one = next(one for one in cases.cases(documents, None) if one.who == "rensa")
+    one = next(one for one in cases.cases() if one.who == "rensa")
     runner = cases.Runner(tmp_path, documents)
     assert runner.run(one)["failure"] == "no matching distribution for rensa"
     assert runner.kept(one) is None
 
 
 def test_a_vocabulary_that_is_not_there_is_a_reason(documents: Documents, tmp_path: Path) -> None:
-    one = next(one for one in cases.cases(documents, None) if one.who == "tiktoken")
-    assert cases.Runner(tmp_path, documents).run(one)["failure"] == "no vocabulary file of it among these documents"
+    one = next(one for one in cases.cases() if one.who == "tiktoken")
+    assert cases.Runner(tmp_path, documents).run(one)["failure"] == "no ranks.tiktoken among these documents"
