@@ -2,31 +2,12 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 import typer
 
 from pipeline.cli import app
-
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("benchmarks/*.md")])
-_SHOWN = re.compile(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
-_PROMPT = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?")
-_STOPS = re.compile(r"\s+(?:#|&&|\||>|;|→)(?:\s.*)?$|\s{2,}\S.*$")
-
-
-def commands() -> list[tuple[str, str, bool]]:
-    """(page, command, whether it stands in a code block, not between backquotes), comments and prompts taken off."""
-    found = []
-    for page in PAGES:
-        for block, inline in _SHOWN.findall(page.read_text(encoding="utf-8")):
-            text = re.sub(r"\\\n\s*", " ", block) if block else inline
-            for line in text.splitlines():
-                command = _STOPS.sub("", _PROMPT.sub("", line.strip()))
-                if re.match(r"(corpus|make|python3?|torchrun) [a-z./-]", command) and "…" not in command:
-                    found.append((page.relative_to(ROOT).as_posix(), command, bool(block)))
-    return sorted(set(found))
+from tests.docs.shown import ROOT, commands
 
 
 def parse(command: str, whole: bool) -> None:
@@ -54,19 +35,19 @@ def test_there_are_commands_to_check() -> None:
     assert len(commands()) > 40
 
 
-@pytest.mark.parametrize(("page", "command", "whole"), [c for c in commands() if c[1].startswith("corpus ")])
+@pytest.mark.parametrize(("page", "command", "whole"), [c[:3] for c in commands() if c.command.startswith("corpus ")])
 def test_a_corpus_command_of_the_docs_parses(page: str, command: str, whole: bool) -> None:
     parse(re.sub(r"\[(--.*?)(?: \.\.\.)?\]", r"\1", command), whole)
 
 
-@pytest.mark.parametrize(("page", "command", "whole"), [c for c in commands() if c[1].startswith("make ")])
+@pytest.mark.parametrize(("page", "command", "whole"), [c[:3] for c in commands() if c.command.startswith("make ")])
 def test_a_make_target_of_the_docs_exists(page: str, command: str, whole: bool) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for word in shlex.split(command)[1:]:
         assert "=" in word or word in targets, f"{page}: no target '{word}'"
 
 
-@pytest.mark.parametrize(("page", "command", "whole"), [c for c in commands() if c[1].startswith(("python", "torchrun"))])
+@pytest.mark.parametrize(("page", "command", "whole"), [c[:3] for c in commands() if c.command.startswith(("python", "torchrun"))])
 def test_a_script_of_the_docs_exists_and_knows_its_options(page: str, command: str, whole: bool) -> None:
     words = shlex.split(command)
     named = next((word for word in words[1:] if word.endswith(".py")), None)

@@ -12,11 +12,7 @@ from typer.testing import CliRunner
 from xxhash import xxh3_128_digest
 
 from pipeline.cli import app
-from pipeline.config import load_run
 from pipeline.explain import story
-from pipeline.quality.config import load_training
-from pipeline.quality.train import train
-from pipeline.run import run
 from stages.edits import rebuild
 from tests.pipeline.conftest import ledger, read_parts
 
@@ -32,23 +28,8 @@ def labels() -> Labels:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The shipped configuration in this process, without `python_docs`, run from the project's root."""
-    settings = yaml.safe_load((ROOT / "configs/sample.yaml").read_text(encoding="utf-8"))
-    settings["sources"] = [source for source in settings["sources"] if source["name"] != "python_docs"]
-    settings["engine"]["executor"] = "inprocess"
-    folder = tmp_path_factory.mktemp("sample")
-    settings["output"] = str(folder / "out")
-    (quality,) = [stage["quality"] for stage in settings["stages"] if "quality" in stage]
-    quality["models"] = {lang: [str(folder / "quality")] for lang in quality["models"]}
-    (mixture,) = [stage["mixture"] for stage in settings["stages"] if "mixture" in stage]
-    mixture["proxy"] = {"tokens": 2048, "held_out_tokens": 2048, "hidden_size": 16, "intermediate_size": 32, "heads": 2, "layers": 1}
-    (folder / "sample.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        train(load_training(ROOT / "configs/quality/sample.yaml", (f"output={folder / 'quality'}",)))
-        run(load_run(folder / "sample.yaml"), quiet=True)
-    return settings["output"]
+def sample(workplace: Path) -> str:
+    return str(workplace / "out" / "sample")
 
 
 def test_every_labelled_document_is_in_the_ledger_at_its_place_and_nothing_else(sample: str, labels: Labels) -> None:
@@ -219,8 +200,8 @@ def test_the_dataset_card_names_every_source_licence_and_count(sample: str) -> N
     assert "similarity: 0.8" in card
 
 
-def test_selecting_again_takes_seconds_and_no_input(sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_selecting_again_takes_seconds_and_no_input(sample: str, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workplace)
     overrides = ["--set", "stages.heuristics.overrides.num_words.min=200"]
     result = CliRunner().invoke(app, ["select", sample, "--output", str(tmp_path / "strict"), "--quiet", *overrides])
     assert result.exit_code == 0, result.output

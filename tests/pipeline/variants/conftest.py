@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.variants.compare import compare_variants
 from pipeline.variants.config import VariantsConfig, load_variants
 from tests.pipeline.conftest import prose, zh_prose
 
@@ -24,7 +23,7 @@ SETTINGS: dict[str, Any] = {
     "training": {
         "tokenizer": "bytes",
         "model": {"preset": "nano", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2},
-        "tokens": 8000, "length": 128, "batch": 8, "learning_rates": [0.01, 0.02], "step": {"precision": "fp32"},
+        "tokens": 8000, "length": 128, "batch": 8, "learning_rates": [0.01, 0.02], "schedule": {"warmup_steps": 2},
     },
 }  # fmt: skip
 
@@ -65,10 +64,10 @@ def write_comparison(folder: Path, **settings: Any) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[VariantsConfig, dict[str, Any]]:
+def finished(comparison: tuple[Path, VariantsConfig, dict[str, Any]]) -> tuple[VariantsConfig, dict[str, Any]]:
     """A finished comparison and its result. Tests only read its folder."""
-    config = load_variants(write_comparison(tmp_path_factory.mktemp("variants")))
-    return config, compare_variants(config, quiet=True)
+    _, config, result = comparison
+    return config, result
 
 
 @pytest.fixture
