@@ -65,6 +65,7 @@ async function open_(id) {
   for (const line of $("rows").children) line.setAttribute("aria-current", String(line.querySelector("button").textContent === id));
   $("document").scrollTop = 0;
   $("document").focus({ preventScroll: true });
+  if (matchMedia("(max-width: 60rem)").matches) $("document").scrollIntoView();
 }
 
 async function histogram() {
@@ -78,6 +79,7 @@ async function histogram() {
     for (const count of [kept, found.dropped[i]]) { const bar = make("b"); bar.style.height = `${100 * count / most}%`; bin.append(bar); }
     return bin;
   }));
+  $("scale").replaceChildren(...[0, .5, 1].map(share => make("span", edges.length ? short(edges[0] + (edges.at(-1) - edges[0]) * share) : "")));
   await threshold();
 }
 
