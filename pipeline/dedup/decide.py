@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import arrow_files, judge
+from pipeline import arrow_files, judge, storage
 from pipeline.dedup.pairs import Ways, edge_ways
 from pipeline.dedup.send import content_hashes, quality
 from pipeline.exchange import Exchange, Int64s, spread
@@ -39,6 +39,8 @@ EDGE_COLUMNS = ("others", "similarities", "ways")
 SURVIVOR_ANSWERS = pa.schema(
     {"doc": _I64, "duplicate_of": pa.string(), "similarity": pa.float64(), "kind": pa.int8(), "cluster_size": _I64, "held_out": pa.bool_()}
 )
+CLEAN = pa.schema({"clean": pa.bool_()})
+"""Whether each row of a shard has no reason against it; `pipeline.passages` asks again."""
 MOST_CLUSTERS = 10
 """So many of its largest clusters a partition reports."""
 
@@ -59,6 +61,11 @@ class FactsWork:
     out: Exchange
 
 
+def clean_of(survivors: Exchange, shard: int) -> str:
+    """File of a shard's `CLEAN`."""
+    return storage.join(survivors.folder, f"clean-{shard:06d}.arrow")
+
+
 def facts(work: FactsWork) -> dict[str, Any]:
     """Send each document in question, with whether it has a reason against it, to the partition of its cluster."""
     shard = work.shard
@@ -75,6 +82,8 @@ def facts(work: FactsWork) -> dict[str, Any]:
         judged = judge.verdicts(work.stages, columns, capped)
         clean = ~judge.any_reason(judged, shard.num_rows)
         drawn = judged.get(Mixture.key, {}).get(HELD_OUT, drawn)
+    batch = pa.RecordBatch.from_arrays([pa.array(clean)], schema=CLEAN)
+    arrow_files.write_batches(clean_of(work.out, shard.index), CLEAN, [batch])
     docs = shard.documents()
     others, similarities, ways = _edges(work, rows)
     values = {

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import arrow_files, contamination, judge, storage
+from pipeline.dedup.decide import clean_of
 from pipeline.edit import span_columns
 from pipeline.exchange import Exchange, Int64s
 from pipeline.judge import Mask, Shard
@@ -44,12 +45,13 @@ class Standing:
         columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)
         if shard.earlier:
             return columns, shard.taking_part()
-        capped = self.capped.answered(shard.index) if self.capped else None
-        stands = ~judge.any_reason(judge.verdicts(self.stages, columns, capped), shard.num_rows)
-        if self.survivors is not None:
-            answers = self.survivors.answered(shard.index)
-            gone = (answers["kind"].to_numpy() != 0) | np.asarray(answers["held_out"])
-            stands[answers["row"].to_numpy()[gone]] = False
+        if self.survivors is None:
+            capped = self.capped.answered(shard.index) if self.capped else None
+            return columns, ~judge.any_reason(judge.verdicts(self.stages, columns, capped), shard.num_rows)
+        stands = np.array(arrow_files.read_table(clean_of(self.survivors, shard.index))["clean"])
+        answers = self.survivors.answered(shard.index)
+        gone = (answers["kind"].to_numpy() != 0) | np.asarray(answers["held_out"])
+        stands[answers["row"].to_numpy()[gone]] = False
         return columns, stands
 
 
