@@ -10,19 +10,20 @@ NOT_RUN = "not run"
 COMPARISONS = {
     "heuristics": "Heuristic filters. Ours: text to reasons (normal form, profile, language, content hash, all scores, all rules, on every "
     "document). datatrove: Gopher repetition, Gopher quality, C4 and FineWeb with their defaults, in FineWeb's order; a dropped document "
-    "goes no further.",
+    "goes no further. `result`: documents kept.",
     "signatures": "MinHash signatures of 128 lanes over shingles of 5 tokens. Ours and datatrove begin at the text; datasketch "
     "(`update_batch`, SHA-1) and rensa (`digest_matrix_from_token_sets`) are given our tokens, which they join to shingles.",
     "document dedup": "Fuzzy dedup of whole documents, from JSON lines to files of what is kept: whole programs with all that they do on "
     "the way (ours also checks each pair, writes a ledger with every document's fate, and reads its output again). Ours on two cores is "
     "Ray with two workers, its start counted. *Same settings* are ours: shingles of 5, 128 permutations, similarity .8 (datatrove: 16 "
-    "bands of 8); words and characters are each program's own.",
+    "bands of 8); words and characters are each program's own (data-juicer: `space` and `character`, as its manual wants it). At this size "
+    "most of our time is fixed: files, ledger, checks ([more documents](dedup_evidence.md)).",
     "sentence dedup": "Sentence and passage dedup, from JSON lines to files. datatrove's defaults: exact spans of three sentences, "
     "documents left under 50 words or three sentences dropped.",
     "quality scores": "Scores of a fastText model, dim 32 and 262,144 buckets. Ours: from the text, documents and sentences. fastText: "
-    "`predict` of a list, given its folded and spaced tokens ready, documents alone.",
+    "`predict` of a list, given its folded and spaced tokens ready, documents alone. `result`: the sum of all probabilities.",
     "encoding": "Text to ids with one vocabulary; tiktoken has another one, of another size. Each in its fastest batch from Python: ours "
-    "returns Arrow arrays, theirs lists.",
+    "returns Arrow arrays, theirs lists. `result`: how many ids.",
     "training": "A whole training step on the CPU beside transformers' Llama of the same shape, weights and batch, in turns in one "
     "process; two cores are two threads. Ratios are of steps that stand next to each other.",
 }
@@ -31,6 +32,10 @@ _NUMBER = {1: "one core", 2: "two cores"}
 _PAIRS = (
     "`recall`: planted pairs that are so similar by both definitions, of which one text is removed. `precision`: removals that are so "
     "similar, by either definition, to a planted text that is kept (`benchmarks/peers/judge.py`)."
+)
+_BUSY = (
+    " **Other programs kept the cores busy:** CPU seconds are disturbed little by that, seconds by the clock much, so what is said of two "
+    "cores counts for little."
 )
 _PASSAGES = (
     "Found: planted passages of which nine tenths are gone from one of two hosts, as they are or with 1 to 9 % of their characters "
@@ -71,7 +76,7 @@ def _head(report: dict[str, Any]) -> str:
 Measured {" to ".join(dict.fromkeys((days[0], days[-1])))} by `make bench` (`python benchmarks/side_by_side.py`), which writes this page
 and `benchmarks.json`. {machine["processor"]}, {machine["cores"]} cores, {machine["memory_gigabytes"]} GB, {machine["system"]}, \
 Python {machine["python"]}; load average when a case began: {min(loads)} to {max(loads)}. \
-All cases together took {number(minutes)} minutes.
+All cases together took {number(minutes)} minutes.{_BUSY * (max(loads) > machine["cores"] + 0.5)}
 
 Documents: {facts["source"]}; {sets}. Vocabulary: {facts["vocabulary"]}.
 

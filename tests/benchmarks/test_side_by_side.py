@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+import side_by_side
 from peers import cases, environments, judge, page
 from peers.documents import Documents, Sizes, make
 
@@ -202,3 +203,17 @@ def test_a_peer_that_cannot_be_installed_is_a_reason(documents: Documents, tmp_p
 def test_a_vocabulary_that_is_not_there_is_a_reason(documents: Documents, tmp_path: Path) -> None:
     one = next(one for one in cases.cases() if one.who == "tiktoken")
     assert cases.Runner(tmp_path, documents).run(one)["failure"] == "no ranks.tiktoken among these documents"
+
+
+def test_the_command_writes_a_page_with_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "FOLDER", tmp_path)
+    monkeypatch.setattr(side_by_side, "Sizes", lambda: TINY)
+    monkeypatch.setattr(cases.Runner, "run", lambda runner, one: {"failure": f"{one.who} is not here"})
+    monkeypatch.setattr(side_by_side.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["side_by_side.py", "--only", "encoding", "--cores", "1", "--page", str(tmp_path / "page.md")])
+    side_by_side.main()
+    report, written = (json.loads((tmp_path / "page.json").read_text("utf-8")), (tmp_path / "page.md").read_text("utf-8"))
+    assert len(report["cases"]) == len(cases.cases())
+    assert "- SentencePiece, zh one core: SentencePiece is not here" in written
+    assert line(written, "datatrove")[1:5] == [page.NOT_RUN] * 4
+    assert str(tmp_path) not in written + json.dumps(report)
