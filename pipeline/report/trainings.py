@@ -25,7 +25,7 @@ def read_trainings(folders: Sequence[str]) -> list[dict[str, Any]]:
     for folder in folders:
         names = storage.list_names(folder)
         places = [folder] if STEPS in names else [storage.join(folder, name) for name in sorted(names)]
-        there = [place for place in places if {FACTS, STEPS} <= storage.list_names(place)]  # a tokenizer has a training.json too
+        there = [place for place in places if all(storage.exists(storage.join(place, name)) for name in (STEPS, FACTS))]
         if not there:
             raise InputError(f"--training {folder}: no training, {STEPS} is missing; `corpus train` and `corpus smoke` write one")
         found += [_training(place) for place in there]
