@@ -15,6 +15,7 @@ from configs.errors import ConfigError, RunError
 from configs.loader import find_file
 from pipeline import storage
 from pipeline.config import RunConfig, Source, as_settings
+from pipeline.dedup.decide import EDGE_BYTES, MEMBER_BYTES
 from pipeline.earlier import EarlierRun, earlier_runs
 from pipeline.judge import is_heavy
 from pipeline.manifest import code_identity, file_identity, identity
@@ -220,8 +221,11 @@ def describe(plan: Plan) -> Iterator[str]:
     rounds = ["ids"]
     rounds += ["exact copies"] if plan.stage(ExactDedup) else []
     rounds += ["band buckets", "components", "verification"] if plan.stage(DocumentDedup) else []
+    most = (config.engine.memory_per_worker - WORKER_BYTES) // (MEMBER_BYTES + 10 * EDGE_BYTES)
     last = " > passages > repeats > similar units" if plan.stage(SentenceDedup) else ""
     yield f"corpus passes, through partitions on disk: {' > '.join(rounds)} > clusters > survivors{last}"
+    if len(rounds) > 1:
+        yield f"  a cluster is decided in one worker: up to {most:,} documents with 10 verified pairs each; more are refused, not tried"
     yield f"last pass: select > write{' > weigh' if plan.stage(Mixture) else ''}"
     yield "columns of a shard:"
     for field in plan.schema:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from configs.errors import RunError
 from pipeline import storage
 from pipeline.dedup.components import BYTES_PER_DOCUMENT, ComponentsWork, find_components
-from pipeline.dedup.decide import FactsWork, ResolveWork, facts, resolve
+from pipeline.dedup.decide import EDGE_BYTES, MEMBER_BYTES, FactsWork, ResolveWork, facts, resolve
 from pipeline.dedup.found import Found
 from pipeline.dedup.groups import ReduceWork, reduce_groups, reduce_ids
 from pipeline.dedup.pairs import MOST_COPIES, BandsWork, GatherWork, VerifyWork, Ways, gather, reduce_bands, verify
@@ -137,6 +137,13 @@ def decide(runner: Phases, found: Found, capped: Exchange | None, key: str) -> E
     ways = Ways(near.similarity, near.containment) if isinstance(near, DocumentDedup) else Ways(1.0, None)
     groups = tuple(r for r in (found.contents, found.urls) if r)
     clusters, counts = _components(runner, shards, "clusters", key, found.overlaps, groups, ways)
+    members = counts["largest_component"]
+    pairs = counts["pairs"] * members // max(1, counts["candidates"])  # as many for each document as in the mean
+    if (need := WORKER_BYTES + MEMBER_BYTES * members + EDGE_BYTES * pairs) > runner.memory:
+        raise RunError(
+            f"engine.memory_per_worker: got {runner.memory:,} bytes; a cluster of {members:,} documents is decided in one place and needs "
+            f"about {need:,}: raise it, or raise stages.document_dedup.similarity"
+        )
     row_bytes = 200.0 * counts["candidates"] / max(1, sum(s.num_rows for s in shards))
     survivors = exchange(runner, shards, "survivors", row_bytes, key)
     works = {

@@ -217,6 +217,15 @@ def test_a_huge_component_is_spread_over_partitions_and_decided_alike(make_confi
     assert output_bytes(settings.output) == output_bytes(output)
 
 
+def test_a_cluster_that_one_worker_cannot_decide_is_refused(make_config: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_config({"a": [{"id": f"copy-{n}", "text": prose(1)} for n in range(7)]})
+    monkeypatch.setattr("pipeline.dedup.rounds.MEMBER_BYTES", 1 << 30)
+    with pytest.raises(RunError, match=r"memory_per_worker: got 2,000,000,000 bytes; a cluster of 7 documents .* raise it"):
+        book_of(config)
+    monkeypatch.undo()
+    assert sum(row["fate"] == "kept" for row in book_of(config).values()) == 1
+
+
 def test_known_hosts_count_more_or_less_with_their_subdomains(make_config: Maker, tmp_path: Path) -> None:
     weights = tmp_path / "hosts.txt"
     weights.write_text("# known\nGood.example 2\nbad.good.example  0.5\n")
