@@ -48,7 +48,7 @@ def mix(runner: Phases, counts: Sequence[Statistics], parts: Sequence[str], key:
         shares = dict(zip(learned.names, learned.shares.tolist(), strict=True))
     else:
         shares = shares_of(stage, domains)
-    _write_file(runner, stage, shares)
+    _write_file(runner, f"{stage.method}, abstained to UniMax" if learned and learned.abstained else stage.method, shares)
     given, weighed = weigh_corpus(runner, stage, cells, shares, parts, key)
     report = _report(stage, cells, shares, given, weighed) | {"held_out": _held_out(counts)}
     return report | ({"learned": _learned(learned)} if learned else {})
@@ -76,9 +76,9 @@ def shares_of(stage: Mixture, domains: Domains) -> dict[str, float]:
     return dict(zip(names, rounded(found, DIGITS).tolist(), strict=True))
 
 
-def _write_file(runner: Phases, stage: Mixture, shares: Mapping[str, float]) -> None:
+def _write_file(runner: Phases, method: str, shares: Mapping[str, float]) -> None:
     config = runner.plan.config
-    text = f"# Shares of domains in '{config.name}', method {stage.method}. Edit, and use again: mixture: {{method: manual, file: …}}\n"
+    text = f"# Shares of domains in '{config.name}', method {method}. Edit, and use again: mixture: {{method: manual, file: …}}\n"
     text += yaml.safe_dump({"shares": dict(shares)}, allow_unicode=True, sort_keys=True)
     storage.write_bytes(storage.join(config.output, "mixture.yaml"), text.encode())
 

@@ -13,9 +13,11 @@ def print_mixture(summary: Mapping[str, Any], console: Console) -> None:
     mixture = summary.get("mixture")
     if not mixture:
         return
-    held_out = mixture["held_out"]
+    held_out, method = mixture["held_out"], mixture["method"]
+    if mixture.get("learned", {}).get("abstained"):
+        method = f"{method}, abstained to UniMax"
     for title, key in (("domain", "by_domain"), ("language", "by_language")):
-        table = Table(title=f"mixture by {title}: {mixture['method']}, {mixture['bytes'] / 1e6:,.1f} MB", title_justify="left")
+        table = Table(title=f"mixture by {title}: {method}, {mixture['bytes'] / 1e6:,.1f} MB", title_justify="left")
         table.add_column(title)
         columns = ["documents", "MB", "natural %", "share %", "epochs", "MB with repeats", *(["held out"] if key == "by_domain" else [])]
         for name in columns:

@@ -9,6 +9,11 @@ from model.training.settings import ModelSettings, ScheduleSettings, StepSetting
 
 CONTROLS = ("half_a", "half_b", "shuffled", "leak")
 """Corpora that each comparison makes beside its variants; no variant may have their names."""
+SMOKE_PIECE_BYTES = 256
+SMOKE_MODEL = ModelSettings(hidden_size=32, intermediate_size=96, num_hidden_layers=1, num_attention_heads=4, position="alibi")
+SMOKE_STEP = StepSettings(precision="fp32")
+SMOKE_SCHEDULE = ScheduleSettings(warmup_steps=10, final_share=0.0)
+LEAST_PIECE_BYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,25 +71,34 @@ class HeldOutSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """The training that all corpora get; see `model.training.settings`."""
+    """The training that all corpora get; see `model.training.settings`.
+
+    Defaults are the smoke tier's, chosen so that seeds differ little: docs/variants.md. Attention that favours what is near (ALiBi)
+    need not find out first that it is there; when it does is chance, and seeds then differ by more than corpora.
+    """
 
     tokenizer: str = "bytes"
     """`bytes`, or the folder of a tokenizer that is made from none of the variants alone."""
-    model: ModelSettings = field(default_factory=ModelSettings)
-    tokens: Positive
+    model: ModelSettings = SMOKE_MODEL
+    tokens: Positive = 131_072
     """Budget of each training."""
-    length: Annotated[int, Between(2)] = 1024
-    batch: Positive = 32
+    length: Annotated[int, Between(2)] = 64
+    batch: Positive = 16
     """Sequences of a step."""
-    learning_rates: tuple[Annotated[float, Between(1e-8, 1)], ...]
+    piece_bytes: Annotated[int, Between(0, 1 << 20)] | None = None
+    """Documents are cut into pieces of about so many bytes, which are read in an order of their own; 0: documents stay whole. Default: 256
+    at the smoke tier, whose budgets else read a few documents that decide everything; whole at the others."""
+    learning_rates: tuple[Annotated[float, Between(1e-8, 1)], ...] = (0.01, 0.02)
     """At least two, since one may favour a corpus."""
-    step: StepSettings = field(default_factory=StepSettings)
+    step: StepSettings = SMOKE_STEP
     """Its learning rate is not read: `learning_rates` stands for it."""
-    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    schedule: ScheduleSettings = SMOKE_SCHEDULE
     gpus: Annotated[float, Between(0, 1)] = 0.0
     """Of a GPU for one training: .5 lets two share one; 0 trains on CPUs, one core each."""
 
     def __post_init__(self) -> None:
+        if self.piece_bytes and self.piece_bytes < LEAST_PIECE_BYTES:
+            raise SettingError("piece_bytes", f"got {self.piece_bytes}, wanted at least {LEAST_PIECE_BYTES}, or 0 for whole documents")
         if len(set(self.learning_rates)) < 2:
             raise SettingError("learning_rates", f"got {len(set(self.learning_rates))}, wanted at least two different ones")
         if self.tokens < self.batch * self.length:
@@ -123,7 +137,7 @@ class VariantsConfig:
     """What the verdicts are good for: `smoke` shows that the plumbing works; `decision` needs at least 15 M parameters and 20 tokens for
     each, and a megabyte of each held-out domain; `confirm` 150 M parameters."""
     held_out: HeldOutSettings
-    training: TrainingSettings
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     seeds: tuple[Count, ...] = (1, 2, 3)
     """At least three. Each is a replicate: initialisation, order, and documents of its own, paired between variants."""
     draw: int = 17
@@ -149,6 +163,13 @@ class VariantsConfig:
         for key, name in (("reference", self.reference), ("score_buckets", self.score_buckets.of if self.score_buckets else None)):
             if name is not None and name not in names:
                 raise SettingError(key, f"no variant '{name}'; there are {', '.join(names)}")
+
+    @property
+    def piece_bytes(self) -> int:
+        """Of the pieces in which documents are read; 0: whole."""
+        if self.training.piece_bytes is not None:
+            return self.training.piece_bytes
+        return SMOKE_PIECE_BYTES if self.tier == "smoke" else 0
 
     @property
     def against(self) -> str:

@@ -20,6 +20,7 @@ from pipeline.dedup.send import content_hashes
 from pipeline.output import write_parquet
 from pipeline.variants.frame import UInt64s
 from pipeline.variants.overlap import NgramIndex
+from pipeline.variants.pieces import in_pieces
 
 MOST_FOUND_SHARE = 0.01
 """The alarm: of the held-out documents no more may be found in a corpus. Removal leaves less: see docs/variants.md."""
@@ -50,6 +51,8 @@ class SliceWork:
     """Of the slice only its first (0) or second (1) half; all if none."""
     bucket: tuple[str, int] | None
     """Only documents that a file of ids puts into this bucket."""
+    piece_bytes: int
+    """See `pieces`; 0: documents stay whole."""
     output: str
 
 
@@ -68,7 +71,8 @@ def write_slice(work: SliceWork) -> dict[str, Any]:
         rows = rows.filter(pa.array(own))
         counts["documents"] += rows.num_rows
         counts["bytes"] += pc.sum(rows["num_bytes"]).as_py() or 0
-        write_parquet(storage.join(work.output, name), rows.select([c for c in COLUMNS if c in rows.column_names]))
+        read = in_pieces(rows.select([c for c in COLUMNS if c in rows.column_names]), work.piece_bytes)
+        write_parquet(storage.join(work.output, name), read)
     return counts
 
 

@@ -143,8 +143,8 @@ class Comparison:
                 continue
             bucket = None if corpus.bucket is None else (self._buckets(), corpus.bucket)
             for place, seed in enumerate(config.seeds):
-                dealing = (place, len(config.seeds), config.draw, corpus.half, bucket)
-                dealt = identity(self._selected[corpus.of], dealing, _sources("pipeline/variants", ("slices",)))
+                dealing = (place, len(config.seeds), config.draw, corpus.half, bucket, config.piece_bytes)
+                dealt = identity(self._selected[corpus.of], dealing, _sources("pipeline/variants", ("slices", "pieces")))
                 slices[dealt] = SliceWork(self.corpus(corpus.of), self.clusters, *dealing, self.folder(f"slices/{dealt}.documents"))
                 budget = (seed, config.training.tokens, config.max_epochs)
                 key = identity(dealt, sha256, budget, packing_code())
@@ -160,16 +160,16 @@ class Comparison:
         """Train on each pack at each learning rate; the measurements by name."""
         config, settings = self.config, self.config.training
         machine = torch.cuda.get_device_name() if settings.gpus and torch.cuda.is_available() else "cpu"
-        code = (_sources("model"), _sources("pipeline/variants", ("training",)), torch.__version__, np.__version__, machine)
+        code = (_sources("model"), _sources("pipeline/variants", ("training", "mixed_windows")), torch.__version__, np.__version__, machine)
         shared = {key: value for key, value in asdict(settings).items() if key not in ("learning_rates", "gpus")}
         works: dict[str, TrainWork] = {}
         keys: dict[str, dict[int, list[str]]] = {}
         for (name, seed), pack in packs.items():
             shuffled = corpora(config)[name].shuffled
             for rate in settings.learning_rates:
-                key = identity(pack["key"], self.held_identity, shared, seed, rate, shuffled, code)
+                key = identity(pack["key"], self.held_identity, shared, seed, rate, shuffled, config.piece_bytes, code)
                 folder = self.folder(f"trainings/{key}.training")
-                works[key] = TrainWork(pack["folder"], self.documents, settings, seed, rate, shuffled, folder)
+                works[key] = TrainWork(pack["folder"], self.documents, settings, seed, rate, shuffled, bool(config.piece_bytes), folder)
                 keys.setdefault(name, {}).setdefault(seed, []).append(key)
         trainings = self.folder("trainings")
         for key, work in works.items():

@@ -11,6 +11,7 @@ import numpy as np
 from configs.errors import InputError, RunError
 from model.baichuan import Baichuan
 from model.evaluate import bits_per_byte
+from model.shards import TokenShards
 from model.train import TrainConfig, train
 from model.training.settings import CheckpointSettings
 from pipeline import storage
@@ -18,6 +19,7 @@ from pipeline.config import Engine
 from pipeline.packing.pack_config import PackConfig
 from pipeline.packing.packer import pack
 from pipeline.variants.config import TrainingSettings
+from pipeline.variants.mixed_windows import MixedWindows
 from pipeline.variants.slices import read_parquet
 from pipeline.variants.statistics import Floats
 from tokenizer.encoder import load_encoder
@@ -88,6 +90,8 @@ class TrainWork:
     learning_rate: float
     shuffled: bool
     """The control: tokens in other places."""
+    mixed: bool
+    """Whether windows are read in an order of their own, see `mixed_windows`."""
     folder: str
     """Of the training; `nats.npy` is left in it."""
 
@@ -96,6 +100,8 @@ def train_one(work: TrainWork) -> dict[str, Any]:
     """Train and evaluate; the final loss and the speed. `nats.npy` has an entry for each measured document, in their order."""
     settings = work.settings
     optimizer = replace(settings.step.optimizer, learning_rate=work.learning_rate)
+    num_windows = settings.tokens // (settings.batch * settings.length) * settings.batch
+    mixed = MixedWindows(TokenShards.open(work.pack), settings.length, num_windows, work.seed) if work.mixed else None
     result = train(
         TrainConfig(
             data=work.pack,
@@ -112,6 +118,7 @@ def train_one(work: TrainWork) -> dict[str, Any]:
             device="cuda" if settings.gpus else "cpu",
             threads=0 if settings.gpus else 1,
         ),
+        mixed,
         quiet=True,
         overwrite=True,
     )

@@ -228,10 +228,13 @@ def test_proxies_that_rank_nothing_leave_unimax_and_the_run_says_so(mixed: Mixed
     result = CliRunner().invoke(app, ["run", str(mixed(method="learned", **settings, **TINY))])
     assert result.exit_code == 0, result.output
     assert "mixture: ABSTAINED: 12 proxies" in result.output
+    assert "mixture by domain: learned, abstained to UniMax, " in result.output
     unimax = run(load_run(mixed("unimax", method="unimax", held_out=settings["held_out"])), quiet=True)
     shares = {name: face["share"] for name, face in unimax["mixture"]["by_domain"].items()}
     learned = json.loads((Path(unimax["output"]).parent / "run/summary.json").read_text(encoding="utf-8"))["mixture"]
     assert learned["learned"]["abstained"]
+    frozen = (Path(unimax["output"]).parent / "run/mixture.yaml").read_text(encoding="utf-8")
+    assert frozen.startswith("# Shares of domains in 'run', method learned, abstained to UniMax. ")
     assert {name: face["share"] for name, face in learned["by_domain"].items()} == pytest.approx(shares, abs=1e-3)
 
 
