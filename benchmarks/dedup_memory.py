@@ -9,8 +9,8 @@ Documents are 24 seeded words in Parquet, 145 bytes each, in a seeded order: a t
 10,000 documents with two slots (.818); a quarter is in clusters of 2 to 1,000 with the last word changed (.905), sizes falling by a power
 law; a tenth are pairs of exact copies; the rest is alone. So the largest component of candidates has a tenth of all documents, and a
 larger input has more candidate pairs a document: the same slots of the same template are filled more densely. With `--blocks` all sizes are
-made of blocks of the first size, each as above with texts of its own, so that ten times the documents have ten times the pairs. Growth of
-both kinds of input is told, by the document and by the candidate pair.
+made of blocks of the first size, each as above with texts of its own, so that ten times the documents have ten times the pairs. Growth is
+told by the document and by the verified pair; a pair that several partitions propose is verified once.
 
 Each run is a process of its own and goes from files to checked ledger through `pipeline.run` with the stages `exact_dedup` and
 `document_dedup`. `peak` is the largest resident set within a phase (VmHWM, reset before each); `own` leaves out mapped files, which the
@@ -159,7 +159,7 @@ def run_here(config: str) -> None:
 
 
 def measure(num_documents: int, block: int, memory: str) -> tuple[dict[str, float], int]:
-    """Generate, run, print the table; CPU seconds of each phase, and the number of candidate pairs."""
+    """Generate, run, print the table; CPU seconds of each phase, and the number of verified pairs."""
     folder = ROOT / f"{num_documents}"
     if not folder.exists():
         generate(num_documents, block, folder / "in")
@@ -198,7 +198,7 @@ def measure(num_documents: int, block: int, memory: str) -> tuple[dict[str, floa
     if (most := max(own for _, _, own in took.values())) > limit:
         sys.exit(f"{most:,} bytes of own memory are more than {limit:,}")
     shutil.rmtree(folder / "out")
-    return cpu, summary["duplicates"]["candidate_pairs"]
+    return cpu, summary["duplicates"]["verified_pairs"]
 
 
 def survivors(num_documents: int, block: int, output: Path) -> None:
@@ -262,7 +262,7 @@ def main() -> None:
     (first, first_pairs), (last, last_pairs) = taken[sizes[0]], taken[sizes[-1]]
     if len(taken) > 1:
         times, pairs = sum(last.values()) / sum(first.values()), last_pairs / first_pairs
-        print(f"\n{sizes[-1] / sizes[0]:g} times the documents, with {pairs:.1f} times the candidate pairs "
+        print(f"\n{sizes[-1] / sizes[0]:g} times the documents, with {pairs:.1f} times the verified pairs "
               f"({first_pairs / sizes[0]:.1f} and {last_pairs / sizes[-1]:.1f} a document), take, in CPU time")  # fmt: skip
         for name in last:
             print(f"  {name:<16}{last[name] / first[name]:>7.1f} times as long")

@@ -43,7 +43,7 @@ CLEAN = pa.schema({"clean": pa.bool_()})
 """Whether each row of a shard has no reason against it; `pipeline.passages` asks again."""
 MOST_CLUSTERS = 10
 """So many of its largest clusters a partition reports."""
-MEMBER_BYTES, EDGE_BYTES = 420, 11
+MEMBER_BYTES, EDGE_BYTES = 430, 12
 """What `resolve` takes for each document of a cluster, its id included, and for each verified pair of two (docs/dedup_evidence.md)."""
 
 
