@@ -17,7 +17,7 @@ import numpy.typing as npt
 from quality import OUT
 from quality_scores import Scored
 
-from stages.quality.calibration import adjusted, balanced, calibration_error, recalibrate
+from stages.quality.calibration import balanced, calibration_error, recalibrate
 
 NUMBERS = (0, 50, 100, 200, 500, 1000)
 DRAWS = 200
@@ -36,12 +36,12 @@ def errors(scored: Scored, number: int, rng: np.random.Generator) -> list[float]
     labelled, test = (Scored(*(column[chosen] for column in scored)) for chosen in (half, ~half))
     found = []
     for _ in range(DRAWS):
-        scale, shift = 1.0, 0.0
+        probability = test.probability
         if number:
             at = rng.choice(len(labelled.good), number, p=weights(labelled))
             weight = balanced(labelled.good[at].astype(np.int64))
-            scale, shift = recalibrate(labelled.probability[at], labelled.good[at], weight)
-        found.append(calibration_error(adjusted(test.probability, scale, shift), test.good, weights(test)))
+            probability = recalibrate(labelled.probability[at], labelled.good[at], weight).of(probability)
+        found.append(calibration_error(probability, test.good, weights(test)))
     return found
 
 

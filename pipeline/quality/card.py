@@ -97,8 +97,7 @@ def print_calibration(folder: str, card: dict[str, Any]) -> None:
 def _labelled(found: dict[str, Any]) -> list[str]:
     """What labels made of the probabilities."""
     return [
-        f"{found['keep']:,} texts to keep, {found['drop']:,} to drop, AUC {found['auc']:.3f}; log odds times {found['scale']:.2f}, "
-        f"plus {found['shift']:.2f}.",
+        f"{found['keep']:,} texts to keep, {found['drop']:,} to drop, AUC {found['auc']:.3f}.",
         f"ECE {found['ece_before']:.3f} before, {found['ece_after']:.3f} after, each text by the others; perfect probabilities would have "
         f"{found['ece_by_chance']:.3f} by chance on so few.",
     ]

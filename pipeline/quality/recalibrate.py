@@ -1,11 +1,11 @@
 """`corpus quality calibrate`: probabilities that hold for a user's own texts, from some of them labelled by reading.
 
-A model's probabilities are set on the sources that it was trained on. On kinds of text that it has never seen they are off by .05 to .11
-(docs/quality.md has what so many labels make of that). Log odds are stretched and moved, two numbers: so the order of texts and their
-percentiles stay as they are, and a hundred labels are enough. Classes and languages count equally, as in training. Sentences keep their
-own coefficients, since labels of documents say nothing of them.
+A model's probabilities are set on the sources that it was trained on. On kinds of text that it has never seen they are off by .06 and more
+(docs/quality.md has what so many labels make of that). They are mapped by `stages.quality.calibration.Adjustment`, upwards everywhere: so
+the order of texts and their percentiles stay as they are. Classes and languages count equally, as in training. Sentences keep their own
+coefficients, since labels of documents say nothing of them.
 
-What the labels are worth is told by cross-validation: each text has a probability by numbers that were fitted without it. An ECE of few
+What the labels are worth is told by cross-validation: each text has a probability by a map that was fitted without it. An ECE of few
 texts is never 0, so the one that perfect probabilities would have by chance stands beside it.
 """
 
@@ -23,7 +23,7 @@ from pipeline.inspector.labels import LABELS
 from pipeline.manifest import identity
 from pipeline.quality.folder import output_folder, refuse_other_files, write_model
 from stages.filters.rules import primary_subtag
-from stages.quality.calibration import Calibration, Floats, adjusted, area_under_curve, balanced, calibration_error, recalibrate
+from stages.quality.calibration import Floats, area_under_curve, balanced, calibration_error, recalibrate
 from stages.quality.model import BIN, check_model, describe_model, load_model
 from stages.quality.weights import sums
 from stages.text.buffers import text_buffer
@@ -56,19 +56,21 @@ def calibrate_model(model: str, labels: str, output: str, overwrite: bool = Fals
     card = describe_model(model)
     check_model(model, card["languages"][0], card["safety"])
     folder = output_folder(output)
+    if folder == find_file(model).resolve() or "adjustment" in card:
+        raise RunError(f"{model}: calibrate the model as it was trained, into another folder; so more labels can do it again")
     if not overwrite:
         refuse_other_files(folder)
     texts = _read(labels, tuple(card["languages"]))
     found = _score(model, texts, card)
-    scale, shift = recalibrate(found.probability, found.good, found.weight)
-    if scale <= 0:
+    adjustment = recalibrate(found.probability, found.good, found.weight)
+    if adjustment.scale <= 0:
         raise RunError(f"{labels}: texts to keep score lower than those to drop; look whether the labels are the wrong way round, or "
                        "train a model on them")  # fmt: skip
     card |= {
         "identity": identity(card["identity"], texts),
-        "calibration": Calibration(**card["calibration"]).adjusted(scale, shift)._asdict(),
-        "percentiles": {group: adjusted(np.array(grid), scale, shift).tolist() for group, grid in card["percentiles"].items()},
-        "labelled": _worth(found) | {"scale": scale, "shift": shift},
+        "adjustment": adjustment._asdict(),
+        "percentiles": {group: adjustment.of(np.array(grid)).tolist() for group, grid in card["percentiles"].items()},
+        "labelled": _worth(found),
     }
     write_model(folder, find_file(model) / BIN, card)
     return card
@@ -115,7 +117,7 @@ def _worth(found: _Labelled) -> dict[str, Any]:
     after = np.empty(len(fold))
     for number in range(FOLDS):
         rest, at = fold != number, fold == number
-        after[at] = adjusted(found.probability[at], *recalibrate(found.probability[rest], found.good[rest], found.weight[rest]))
+        after[at] = recalibrate(found.probability[rest], found.good[rest], found.weight[rest]).of(found.probability[at])
     rng = np.random.default_rng(0)
     chance = [calibration_error(after, rng.random(len(after)) < after, found.weight) for _ in range(_DRAWS)]
     return {

@@ -28,6 +28,7 @@ BINS = 15
 """Of the calibration error: as many texts by weight in each."""
 SCALE_DEVIATION, SHIFT_DEVIATION = 0.5, 1.0
 """How far the log odds of new texts are expected to be from a model's: half or one and a half times, a unit up or down."""
+SIGMOID_SHARE = 0.1
 _RIDGE = 1e-3
 _STEPS = 50
 
@@ -46,9 +47,26 @@ class Calibration(NamedTuple):
         slope = np.maximum(self.slope + self.growth * length, MIN_SLOPE)
         return np.asarray(1 / (1 + np.exp(-np.clip(slope * margin + self.bias + self.length * length, -30, 30))))
 
-    def adjusted(self, scale: float, shift: float) -> "Calibration":
-        """The same with log odds that are stretched and moved, as `recalibrate` finds."""
-        return Calibration(scale * self.slope, scale * self.growth, scale * self.bias + shift, scale * self.length)
+
+class Adjustment(NamedTuple):
+    """A map of a model's probabilities that suits labelled texts: nine tenths isotonic regression, one tenth a sigmoid.
+
+    Steps alone would put many texts on one score; the sigmoid keeps their order. Two numbers alone make the calibration error worse where
+    a whole kind of good text scores among the bad ones, .098 instead of .039 with 500 labels (docs/quality.md).
+    """
+
+    scale: float
+    shift: float
+    """Of log odds."""
+    knots: list[float]
+    """Probabilities before, ascending."""
+    shares: list[float]
+    """Of good texts at the knots, ascending."""
+
+    def of(self, probability: Floats) -> Floats:
+        """Probabilities after; NaN stays NaN."""
+        steps = np.interp(probability, self.knots, self.shares)
+        return np.asarray((1 - SIGMOID_SHARE) * steps + SIGMOID_SHARE * adjusted(probability, self.scale, self.shift))
 
 
 def log_tokens(tokens: npt.NDArray[np.int64]) -> Floats:
@@ -70,16 +88,30 @@ def calibrate(
     return Calibration(float(theta[0] / scale), float(theta[1] / scale), *map(float, theta[2:]))
 
 
-def recalibrate(probability: Floats, good: npt.NDArray[np.bool_], weight: Floats) -> tuple[float, float]:
-    """Scale and shift of log odds, for `adjusted` and `Calibration.adjusted`, that suit texts known to be good or not.
+def recalibrate(probability: Floats, good: npt.NDArray[np.bool_], weight: Floats) -> Adjustment:
+    """Fit an adjustment to texts known to be good or not; `weight` says how much each counts.
 
-    What few texts leave open stays as it was: before them the scale is taken to be 1 with a standard deviation of `SCALE_DEVIATION`, the
-    shift 0 with one of `SHIFT_DEVIATION`, and `weight` counts as so many texts as have its variance.
+    What few texts leave open of the sigmoid stays as it was: before them the scale is taken to be 1 with a standard deviation of
+    `SCALE_DEVIATION`, the shift 0 with one of `SHIFT_DEVIATION`, and `weight` counts as so many texts as have its variance.
     """
     features = np.stack([log_odds(probability), np.ones(len(probability))], axis=1)
     ridge = np.array([SCALE_DEVIATION, SHIFT_DEVIATION]) ** -2 * (weight**2).sum() / weight.sum() ** 2
     scale, shift = _logistic(features, good, weight, ridge, np.array([1.0, 0.0]))
-    return float(scale), float(shift)
+    return Adjustment(float(scale), float(shift), *isotonic(probability, good, weight))
+
+
+def isotonic(probability: Floats, good: npt.NDArray[np.bool_], weight: Floats) -> tuple[list[float], list[float]]:
+    """First and last probability of each block that pooling adjacent violators makes, and the share of good texts in it, twice."""
+    values, place = np.unique(probability, return_inverse=True)
+    weights, hits = np.bincount(place, weight), np.bincount(place, weight * good)
+    blocks: list[tuple[float, float, float, float]] = []  # weight of good texts, weight, first, last
+    for value, all_weight, hit in zip(values.tolist(), weights.tolist(), hits.tolist(), strict=True):
+        block = (hit, all_weight, value, value)
+        while blocks and blocks[-1][0] * block[1] >= block[0] * blocks[-1][1]:
+            before = blocks.pop()
+            block = (before[0] + block[0], before[1] + block[1], before[2], block[3])
+        blocks.append(block)
+    return [end for block in blocks for end in block[2:]], [block[0] / block[1] for block in blocks for _ in range(2)]
 
 
 def adjusted(probability: Floats, scale: float, shift: float) -> Floats:

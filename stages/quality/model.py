@@ -19,7 +19,7 @@ from configs.errors import ConfigError
 from configs.loader import find_file
 from stages.filters.rules import primary_subtag
 from stages.language_models import FASTTEXT_MAGIC
-from stages.quality.calibration import Calibration, Floats, percentiles
+from stages.quality.calibration import Adjustment, Calibration, Floats, percentiles
 from stages.quality.weights import Sums, Weights, weights
 
 KIND = "quality model of baichuan-corpus"
@@ -36,10 +36,13 @@ class QualityModel(NamedTuple):
     sentence_calibration: Calibration
     grids: dict[str, Floats]
     """Quantiles of the reference documents' scores, by language and by `language/domain`."""
+    adjustment: Adjustment | None
+    """By labels of a user's own texts."""
 
     def probability(self, found: Sums) -> Floats:
         """Probability of each text to be a good one; NaN for a text without tokens."""
-        return np.where(found.tokens > 0, self.calibration.probability(found.margin, found.tokens), np.nan)
+        probability = self.calibration.probability(found.margin, found.tokens)
+        return np.where(found.tokens > 0, self.adjustment.of(probability) if self.adjustment else probability, np.nan)
 
     def sentence_probability(self, found: Sums) -> Floats:
         """The same of each sentence, whose length counts too."""
@@ -94,8 +97,8 @@ def check_model(folder: str, language: str, safety: str | None = None) -> None:
 
 
 def load_model(folder: str) -> QualityModel:
-    """The model, once in each process, as long as its description stays the same."""
-    return _load(folder, str(describe_model(folder)["model"]["xxh3"]))
+    """The model, once in each process, as long as its identity stays the same."""
+    return _load(folder, str(describe_model(folder)["identity"]))
 
 
 def rows_by_language(codes: pa.Array) -> dict[str, npt.NDArray[np.int64]]:
@@ -111,11 +114,13 @@ def rows_by_value(values: list[str]) -> dict[str, npt.NDArray[np.int64]]:
 
 
 @lru_cache(maxsize=32)
-def _load(folder: str, _content: str) -> QualityModel:
+def _load(folder: str, _identity: str) -> QualityModel:
     card = describe_model(folder)
     model = import_module("fasttext").load_model(str(find_file(folder) / BIN))
     grids: dict[str, npt.NDArray[np.float64]] = {group: np.array(grid) for group, grid in card["percentiles"].items()}
-    return QualityModel(weights(model), Calibration(**card["calibration"]), Calibration(**card["sentence_calibration"]), grids)
+    calibration, of_sentences = (Calibration(**card[name]) for name in ("calibration", "sentence_calibration"))
+    adjustment = Adjustment(**card["adjustment"]) if "adjustment" in card else None
+    return QualityModel(weights(model), calibration, of_sentences, grids, adjustment)
 
 
 def _model_bytes(folder: str) -> bytes:

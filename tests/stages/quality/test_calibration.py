@@ -13,6 +13,7 @@ from stages.quality.calibration import (
     calibrate,
     calibration_error,
     f1,
+    isotonic,
     percentiles,
     quantiles,
     recalibrate,
@@ -96,25 +97,34 @@ def test_percentiles_are_places_among_the_reference_texts() -> None:
     assert (np.diff(percentiles(np.linspace(0, 1, 50), flat)) >= 0).all()
 
 
-def test_labels_stretch_and_move_log_odds_back_to_what_made_them() -> None:
+def test_labels_move_probabilities_back_to_what_made_them() -> None:
     rng = np.random.default_rng(1)
     true = 1 / (1 + np.exp(-rng.normal(0, 2, 100_000)))
     good = rng.random(100_000) < true
-    scale, shift = recalibrate(adjusted(true, 2.0, -1.5), good, np.ones(100_000))
-    assert (scale, shift) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.75, abs=0.03))
-    assert calibration_error(adjusted(adjusted(true, 2.0, -1.5), scale, shift), good, np.ones(100_000)) < 0.01
+    found = recalibrate(adjusted(true, 2.0, -1.5), good, np.ones(100_000))
+    assert (found.scale, found.shift) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.75, abs=0.03))
+    assert np.abs(found.of(adjusted(true, 2.0, -1.5)) - true).mean() < 0.01
 
 
-def test_few_labels_change_little() -> None:
-    assert recalibrate(np.array([0.9, 0.1]), np.array([True, False]), ONES[:2]) == (pytest.approx(1.08, abs=0.08), pytest.approx(0.0))
-    scale, shift = recalibrate(np.array([0.9, 0.1]), np.array([False, True]), ONES[:2])
-    assert 0 < scale < 1
-    assert shift == pytest.approx(0.0)
+def test_steps_are_the_shares_of_good_texts_in_blocks_that_rise() -> None:
+    knots, shares = isotonic(np.array([0.1, 0.2, 0.2, 0.6, 0.7, 0.9]), np.array([False, True, False, True, False, True]), np.ones(6))
+    assert (knots, shares) == ([0.1, 0.1, 0.2, 0.7, 0.9, 0.9], [0.0, 0.0, 0.5, 0.5, 1.0, 1.0])
+    assert isotonic(np.array([0.3, 0.5]), np.array([True, False]), np.array([1.0, 3.0])) == ([0.3, 0.5], [0.25, 0.25])
 
 
-@given(st.floats(-9, 9), st.integers(1, 4095), st.floats(0.1, 3), st.floats(-3, 3))
-def test_an_adjusted_calibration_gives_adjusted_probabilities(margin: float, tokens: int, scale: float, shift: float) -> None:
-    plain = Calibration(0.5, 0.1, -0.2, 0.1)
-    margins, lengths = np.array([margin]), np.array([tokens])
-    expected = adjusted(plain.probability(margins, lengths), scale, shift)
-    assert plain.adjusted(scale, shift).probability(margins, lengths) == pytest.approx(expected, rel=1e-4)
+def test_few_labels_change_the_sigmoid_little() -> None:
+    found = recalibrate(np.array([0.9, 0.1]), np.array([True, False]), ONES[:2])
+    assert (found.scale, found.shift) == (pytest.approx(1.08, abs=0.08), pytest.approx(0.0))
+    against = recalibrate(np.array([0.9, 0.1]), np.array([False, True]), ONES[:2])
+    assert 0 < against.scale < 1
+    assert against.shares == [0.5, 0.5]
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 0.99), st.booleans()), min_size=2, max_size=30), st.lists(st.floats(0.001, 0.999), max_size=9))
+def test_an_adjustment_keeps_the_order_of_texts(labelled: list[tuple[float, bool]], others: list[float]) -> None:
+    probability, good = (np.array(column) for column in zip(*labelled, strict=True))
+    found = recalibrate(probability, good, np.ones(len(good)))
+    after = found.of(np.sort(others))
+    assert ((after > 0) & (after < 1)).all()
+    assert found.scale <= 0 or (np.diff(after) >= 0).all()
+    assert np.isnan(found.of(np.array([np.nan]))).all()
