@@ -31,9 +31,9 @@ function tokenizers() {
 }
 
 function smoothed(points) { // means of neighbouring points; the legend shows this line
-  const window = Math.max(1, Math.round(points.length / 40));
+  const reach = Math.round(points.length / 80);
   return points.map(([tokens], i) => {
-    const near = points.slice(Math.max(0, i - window + 1), i + 1);
+    const near = points.slice(Math.max(0, i - reach), i + reach + 1);
     return [tokens, near.reduce((sum, point) => sum + point[1], 0) / near.length];
   });
 }

@@ -46,8 +46,11 @@ function waterfall() {
 
 function histogram(id, edges, log, kept, dropped, name, bounds) {
   const [low, high] = [edges[0], edges.at(-1)], levels = Math.min(3, bounds.length);
-  const lines = bounds.map(({ side, value, languages }, i) => ({ xAxis: Math.min(high, Math.max(low, value)),
-    label: { formatter: `${side === "min" ? "≥" : "≤"} ${value} ${languages.join(" ")}`, distance: 4 + 15 * (i % 3) } }));
+  const lines = bounds.map(({ side, value, languages }, i) => { // those beyond the axis stand at its end with an arrow
+    const text = `${side === "min" ? "≥" : "≤"} ${value} ${languages.join(" ")}`, beyond = value > high ? "right" : value < low ? "left" : "center";
+    return { xAxis: Math.min(high, Math.max(low, value)),
+      label: { formatter: { right: `${text} →`, left: `← ${text}`, center: text }[beyond], align: beyond, distance: 4 + 15 * (i % 3) } };
+  });
   draw(id, {
     grid: { left: 72, right: 28, top: 40 + 15 * levels, bottom: 48 },
     tooltip: { ...tip(), trigger: "axis", axisPointer: { type: "shadow" },
@@ -68,8 +71,12 @@ function signal() {
   const name = document.getElementById("signal")?.value;
   if (!name) return;
   const { edges, log, kept, dropped, bounds } = data.signals[name];
-  const sides = bounds.flatMap(bound => ["min", "max"].filter(side => bound[side] !== null).map(side => ({ side, value: bound[side], languages: bound.languages })));
-  histogram("signal-chart", edges, log, kept, dropped, name, sides.sort((one, two) => one.value - two.value).slice(0, 8));
+  const sides = new Map();
+  for (const bound of bounds) for (const side of ["min", "max"]) if (bound[side] !== null) {
+    const key = `${side} ${bound[side]}`, languages = sides.get(key)?.languages ?? [];
+    sides.set(key, { side, value: bound[side], languages: [...new Set([...languages, ...bound.languages])].sort() });
+  }
+  histogram("signal-chart", edges, log, kept, dropped, name, [...sides.values()].sort((one, two) => one.value - two.value).slice(0, 8));
 }
 
 function quality() {
