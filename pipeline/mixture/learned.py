@@ -29,6 +29,8 @@ from stages.mixture.stage import Mixture
 from stages.mixture.targets import Targets
 
 FOLDER = "mixture"
+PROXIES = "proxies-"
+"""Names of the folders of finished proxies begin so; what they are made of is in the rest of the name."""
 
 _MODEL = Path(__file__).parents[2] / "model"
 _SOURCES = [_MODEL / name for name in ("proxy.py", "baichuan.py", "attention.py", "positions.py", "config.py")]
@@ -71,7 +73,7 @@ def learned_shares(
     def train_proxies(mixes: Floats) -> Floats:
         rows = [tuple(round(share, 9) for share in mix) for mix in mixes.tolist()]
         works = {identity(row): ProxyWork(uri, names, row, options) for row in rows}
-        found = _run(runner, options, f"proxies-{identity(uri, _program(), dataclasses.asdict(options))}", works)
+        found = _run(runner, options, f"{PROXIES}{identity(uri, _program(), dataclasses.asdict(options))}", works)
         where = [sorted(texts.held_out).index(name) for name in targets.names]
         return np.array([found[identity(row)]["losses"] for row in rows])[:, where]
 

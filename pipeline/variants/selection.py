@@ -21,6 +21,7 @@ from pipeline.config import RunConfig, load_run
 from pipeline.dedup.found import Found
 from pipeline.engine import InProcess, OnRay
 from pipeline.manifest import identity
+from pipeline.mixture.learned import PROXIES
 from pipeline.plan import Plan, check_stages, complete_stages
 from pipeline.progress import Progress
 from pipeline.run import Runner, finish, write_found
@@ -113,7 +114,8 @@ def make_corpus(run: RunConfig, base: RunConfig, taken: str, executor: InProcess
         known = storage.list_names(plan.work)
         summary = finish(runner, found, runner.select(found), record, prune=False)
         for folder in sorted(runner.folders - known):
-            storage.remove(storage.join(plan.work, folder))
+            if not folder.startswith(PROXIES):
+                storage.remove(storage.join(plan.work, folder))
         return summary
 
 
