@@ -1,7 +1,6 @@
 """A variant that asks for a mixture: learned on its own text, frozen, or by rule."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipeline.variants.config import Variant, VariantsConfig
+from pipeline.variants.config import VariantsConfig, load_variants
 from pipeline.variants.steps import prepared
 from tests.pipeline.variants.conftest import Make
 
@@ -28,8 +27,9 @@ VARIANTS: list[dict[str, Any]] = [
 
 
 def mixture(config: VariantsConfig, variant: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(config.output) / "variants" / variant / "summary.json").read_text(encoding="utf-8"))
-    return found["mixture"]
+    path = Path(config.output) / "variants" / variant / "summary.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["mixture"]
+    return found
 
 
 @pytest.fixture
@@ -61,9 +61,10 @@ def test_a_variant_learns_its_mixture_on_its_own_text_with_proxies_that_are_kept
     frozen.write_bytes((Path(config.output) / "variants" / "learned" / "mixture.yaml").read_bytes())
     before = {path: path.stat().st_mtime_ns for path in proxies}
     manual = [f"stages.mixture.{name}" for name in ("method=manual", f"file={frozen}", "held_out={share: 0.2, max_share: 0.3}")]
-    again = VARIANTS[:2] + [{"name": "frozen", "like": "copies_dropped", "add": ["mixture"], "settings": manual}]
-    kept = tuple(Variant(**{key: tuple(value) if isinstance(value, list) else value for key, value in one.items()}) for one in again)
-    with prepared(replace(config, variants=kept), quiet=True):
+    again = {"name": "frozen", "like": "copies_dropped", "add": ["mixture"], "settings": manual}
+    path = tmp_path / "variants.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"variants": [*VARIANTS[:2], again]}), encoding="utf-8")
+    with prepared(load_variants(path), quiet=True):
         pass
     assert {path: path.stat().st_mtime_ns for path in proxies} == before
     assert mixture(config, "frozen")["by_domain"] == learned["by_domain"]
