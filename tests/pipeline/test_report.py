@@ -13,6 +13,7 @@ from pipeline.config import load_run
 from pipeline.finished import FinishedRun
 from pipeline.report.counts import count
 from pipeline.report.examples import masked
+from pipeline.report.figures import MOST_GROUPS, groupings, waterfalls
 from pipeline.report.histogram import Histogram
 from pipeline.report.page import write_report
 from pipeline.run import run
@@ -74,6 +75,16 @@ def test_histogram_of_equal_values_is_not_shown() -> None:
     histogram = Histogram()
     histogram.add(np.zeros(9), np.ones(9, np.bool_))
     assert histogram.as_json() is None
+
+
+def test_of_many_sources_the_largest_are_shown_and_the_others_counted() -> None:
+    faces = {f"s{n:03d}": {"input": [n % 250, 0, 0], "left": {"read": [0, 0, 0]}} for n in range(300)}
+    summary = {"by_source": faces, "by_domain": {}, "by_language": {}, "waterfall": []}
+    sources, *_ = groupings(summary)
+    assert (len(sources["faces"]), sources["more"]) == (MOST_GROUPS, 300 - MOST_GROUPS)
+    assert min(face["input"][0] for face in sources["faces"].values()) == 50  # 50 to 249, each once
+    assert list(sources["faces"]) == sorted(sources["faces"])
+    assert len(waterfalls(summary)) == MOST_GROUPS + 1
 
 
 def test_page_needs_no_network_and_holds_no_foreign_markup(finished: str) -> None:
