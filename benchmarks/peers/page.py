@@ -34,8 +34,8 @@ _PAIRS = (
     "similar, by either definition, to a planted text that is kept (`benchmarks/peers/judge.py`)."
 )
 _BUSY = (
-    " **Other programs kept the cores busy:** CPU seconds are disturbed little by that, seconds by the clock much, so what is said of two "
-    "cores counts for little."
+    " **Other programs kept the cores busy:** even CPU seconds rise when the neighbouring core works, so ratios may be off by more than "
+    "the spread shown, and seconds by the clock (first calls, two cores) count for little."
 )
 _PASSAGES = (
     "Found: planted passages of which nine tenths are gone from one of two hosts, as they are or with 1 to 9 % of their characters "
@@ -140,7 +140,9 @@ def _speeds(rows: list[Row]) -> str:
         versions = sorted({row["version"] for row in rows if _label(row) == label and "version" in row})
         one_core = [at[label, lang, 1] for lang in ("en", "zh")]
         first = " / ".join(number(row["first"]["wall"]) if "first" in row else "–" for row in one_core)
-        lines.append([" ".join([label, *versions]), *cells, first, _results(one_core)])
+        who, _, variant = label.partition(", ")
+        name = ", ".join(filter(None, (" ".join([who, *versions]), variant)))
+        lines.append([name, *cells, first, _results(one_core)])
     return table(["", *(f"{lang}, {_NUMBER[cores]}" for lang, cores in _COLUMNS), "first call, s, en / zh", "result, en / zh"], lines)
 
 
