@@ -8,7 +8,7 @@ from pipeline.config import load_run
 from pipeline.variants.checks import check_before_reading
 from pipeline.variants.config import load_variants
 from pipeline.variants.selection import base_run, variant_runs
-from tests.pipeline.variants.conftest import Make
+from tests.pipeline.variants.conftest import SETTINGS, Make
 
 SHIPPED = sorted((CONFIGS / "variants").glob("*.yaml"))
 
@@ -57,3 +57,13 @@ def test_the_base_run_has_both_dedups_and_no_stage_that_only_selects(make: Make,
 def test_names_of_controls_and_folders_are_refused(make: Make, name: str) -> None:
     with pytest.raises(ConfigError, match=rf"variants: the name '{name}' is not free, empty, or has a '/'"):
         make(variants=[{"name": "raw"}, {"name": name}])
+
+
+def test_only_the_smoke_tier_reads_pieces_unless_told(make: Make) -> None:
+    training = SETTINGS["training"]
+    assert make().piece_bytes == 256
+    assert make(tier="decision").piece_bytes == 0
+    assert make(training=training | {"piece_bytes": 0}).piece_bytes == 0
+    assert make(tier="decision", training=training | {"piece_bytes": 16}).piece_bytes == 16
+    with pytest.raises(ConfigError, match=r"piece_bytes: got 15, wanted at least 16, or 0 for whole documents"):
+        make(training=training | {"piece_bytes": 15})
