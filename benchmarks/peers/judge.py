@@ -5,7 +5,7 @@ simplified characters count. To be found is asked of pairs that are similar by b
 the other text of the pair is kept. All other documents share less than a tenth of their shingles, so any other removal is wrong.
 
 **Passages.** A passage is found if nine tenths of it are gone from one of its two hosts. Everything else that is gone is clean text: what
-is kept is laid over what was given, which it is but for gaps. A host that is rejected is gone as a whole.
+is kept is laid over what was given, which it is but for gaps. A host that is rejected is gone as a whole. White space does not count.
 """
 
 import json
@@ -54,16 +54,20 @@ def judge_passages(truth: list[dict[str, Any]], given: Mapping[str, str], kept: 
         spans = gaps(text, kept[host["id"]]) if host["id"] in kept else [(0, len(text))]
         start = text.index(host["passage"])
         end = start + len(host["passage"])
-        gone[host["id"]] = sum(max(0, min(b, end) - max(a, start)) for a, b in spans)
-        clean += len(text) - len(host["passage"])
-        clean_gone += sum(b - a for a, b in spans) - gone[host["id"]]
-    cut = {host["id"]: gone[host["id"]] >= 0.9 * len(host["passage"]) for host in truth}
+        gone[host["id"]] = sum(_size(text[max(a, start) : min(b, end)]) for a, b in spans)
+        clean += _size(text) - _size(host["passage"])
+        clean_gone += sum(_size(text[a:b]) for a, b in spans) - gone[host["id"]]
+    cut = {host["id"]: gone[host["id"]] >= 0.9 * _size(host["passage"]) for host in truth}
     found: dict[str, Any] = {"clean share removed": share(clean_gone, clean), "hosts rejected": len(set(given) - set(kept))}
     for name, exact in (("recall, word for word", True), ("recall, edited", False)):
         pairs = {min(host["id"], host["twin"]): cut[host["id"]] or cut[host["twin"]]
                  for host in truth if (host["similarity"] == 1) == exact}  # fmt: skip
         found |= {name: share(sum(pairs.values()), len(pairs)), name.replace("recall", "passages"): len(pairs)}
     return found
+
+
+def _size(text: str) -> int:
+    return sum(map(len, text.split()))
 
 
 def gaps(before: str, after: str) -> list[tuple[int, int]]:
