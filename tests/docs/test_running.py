@@ -35,7 +35,7 @@ SURVIVOR = "idna-3.20/idna-3.20.dist-info/licenses/LICENSE.md"
 NOT_RUN = {
     r"\[--": "a synopsis",
     r"^corpus evaluate .*(chinese_english|hellaswag)": "needs evaluation sets that are not ours to ship",
-    r"^corpus quality calibrate": "needs a reader's labels; tests/pipeline/test_quality_recalibrate.py makes some and runs it",
+    r"^corpus quality calibrate": "needs a reader's labels; tests/pipeline/test_quality_recalibrate.py makes some for its function",
     r"real_data": "the same command is run on the sample; the real data is not a part of the project",
 }
 """Patterns of commands that are parsed only, with the reason."""
