@@ -33,6 +33,7 @@ def folder(make_model: Callable[..., Any], tmp_path_factory: pytest.TempPathFact
         even = np.linspace(0, 1, 1001).tolist()
         card = {
             "kind": KIND,
+            "identity": f"{path}",
             "tokens": TOKENS,
             "languages": ["en", "zh"],
             "model": {"bytes": len(data), "xxh3": xxh3_128_hexdigest(data + name.encode())},
