@@ -34,6 +34,7 @@ from dedup_speed import TimedRunner, replicate
 
 import pipeline.run
 from pipeline.config import Engine, load_run
+from pipeline.dedup.components import forest_bytes
 from pipeline.dedup.rounds import BAND_BYTES
 from pipeline.engine import OnRay, Statistics, run_phase
 from pipeline.exchange import Exchange
@@ -219,7 +220,7 @@ def project(measured: Measured, text_bytes: float, split_bytes: float, memory_pe
         shards=shards,
         partitions=partitions,
         messages=messages,
-        component_bytes=documents * (8 if documents <= 1 << 32 else 16),
+        component_bytes=forest_bytes(round(documents)),
         disk_bytes=largest.whole.written * times,
         parallel_hours=parallel,
         message_hours=messages * _message_microseconds(measured.message_microseconds, partitions) / 3.6e9,

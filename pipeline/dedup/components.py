@@ -17,8 +17,10 @@ from stages.schema import doc_reference
 COMPONENT_ANSWERS = pa.schema({"doc": pa.int64(), "root": pa.int64(), "size": pa.int64()})
 """`root` is the number of the component's first document among all documents of the run."""
 
-BYTES_PER_DOCUMENT = 8
-"""What the union-find holds."""
+
+def forest_bytes(num_documents: int) -> int:
+    """What the union-find holds: a parent and a size for each document, of 4 bytes, or of 8 beyond 4 billion documents."""
+    return 2 * num_documents * (4 if num_documents <= 1 << 32 else 8)
 
 
 @dataclass(frozen=True)

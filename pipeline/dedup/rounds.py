@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from configs.errors import RunError
 from pipeline import storage
-from pipeline.dedup.components import BYTES_PER_DOCUMENT, ComponentsWork, find_components
+from pipeline.dedup.components import ComponentsWork, find_components, forest_bytes
 from pipeline.dedup.decide import EDGE_BYTES, MEMBER_BYTES, FactsWork, ResolveWork, facts, resolve
 from pipeline.dedup.found import Found
 from pipeline.dedup.groups import ReduceWork, reduce_groups, reduce_ids
@@ -117,7 +117,7 @@ def _components(
 ) -> tuple[Exchange, Statistics]:
     """The one task of a union-find, and what it counted."""
     num_documents = sum(shard.num_rows for shard in shards)
-    if (need := WORKER_BYTES + BYTES_PER_DOCUMENT * num_documents) > runner.memory:
+    if (need := WORKER_BYTES + forest_bytes(num_documents)) > runner.memory:
         raise RunError(
             f"engine.memory_per_worker: got {runner.memory:,} bytes; the components of {num_documents:,} documents need {need:,}: raise it"
         )
