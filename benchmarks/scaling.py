@@ -270,7 +270,7 @@ def projections(measured: Measured) -> Iterator[str]:
         "partitions of the largest round": [f"{p.partitions:,}" for *_, p in found],
         "messages of all rounds": [f"{p.messages / 1e6:,.0f} million" for *_, p in found],
         "disk for intermediates and output": [f"{p.disk_bytes / TB:,.1f} TB" for *_, p in found],
-        "memory of the one task of components": [f"{p.component_bytes / GB:,.1f} GB" for *_, p in found],
+        "memory of the one task of components (`components_memory`)": [f"{p.component_bytes / GB:,.1f} GB" for *_, p in found],
         "core hours, phases of many units": [f"{p.parallel_hours:,.0f}" for *_, p in found],
         "core hours, opening messages": [f"{p.message_hours:,.0f}" for *_, p in found],
         "hours by the clock, phases of one unit": [f"{p.single_hours:,.1f}" for *_, p in found],

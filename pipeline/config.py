@@ -69,6 +69,8 @@ class Engine:
     """Tasks at a time; all cores if not given."""
     memory_per_worker: Bytes = 2_000_000_000
     """What one task may hold. The plan is refused if a split or a partition cannot fit."""
+    components_memory: Bytes | None = None
+    """What the one task may hold that finds which documents hang together, 8 bytes each; `memory_per_worker` if not given."""
     split_bytes: Annotated[int, Between(1 << 10, 1 << 30)] = 16 << 20
     """Uncompressed input of one unit of work, and so of one output file."""
     batch_rows: Positive = 1024

@@ -117,9 +117,11 @@ def _components(
 ) -> tuple[Exchange, Statistics]:
     """The one task of a union-find, and what it counted."""
     num_documents = sum(shard.num_rows for shard in shards)
-    if (need := WORKER_BYTES + forest_bytes(num_documents)) > runner.memory:
+    memory = runner.plan.config.engine.components_memory or runner.memory
+    if (need := WORKER_BYTES + forest_bytes(num_documents)) > memory:
         raise RunError(
-            f"engine.memory_per_worker: got {runner.memory:,} bytes; the components of {num_documents:,} documents need {need:,}: raise it"
+            f"engine.components_memory: got {memory:,} bytes; the components of {num_documents:,} documents need {need:,} in one task: "
+            "raise it if every node has so much; what is done is kept"
         )
     folder = f"{name}-{identity(key, ways)}"
     out = Exchange(storage.join(runner.plan.work, folder), len(shards), 1)

@@ -226,6 +226,16 @@ def test_a_cluster_that_one_worker_cannot_decide_is_refused(make_config: Maker, 
     assert sum(row["fate"] == "kept" for row in book_of(config).values()) == 1
 
 
+def test_components_may_have_more_memory_than_a_worker(make_config: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_config({"a": [{"id": f"copy-{n}", "text": prose(1)} for n in range(7)]})
+    monkeypatch.setattr("pipeline.dedup.rounds.forest_bytes", lambda documents: documents << 30)
+    with pytest.raises(
+        RunError, match=r"components_memory: got 2,000,000,000 bytes; the components of 7 documents need 7,\d+,\d+,\d+ in one"
+    ):
+        book_of(config)
+    assert sum(row["fate"] == "kept" for row in book_of(config, "engine.components_memory=8GB").values()) == 1
+
+
 def test_known_hosts_count_more_or_less_with_their_subdomains(make_config: Maker, tmp_path: Path) -> None:
     weights = tmp_path / "hosts.txt"
     weights.write_text("# known\nGood.example 2\nbad.good.example  0.5\n")
