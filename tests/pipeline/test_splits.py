@@ -75,7 +75,7 @@ class Sizes(Measure):
 
 @pytest.mark.parametrize(
     ("batch_rows", "num_chars", "sizes"),
-    [(4, 10, [4, 4, 2]), (1, 10, [1] * 10), (100, 10, [10]), (100, 3 << 20, [6, 4])],
+    [(4, 10, [4, 4, 2]), (1, 10, [1] * 10), (100, 10, [10]), (100, 3 << 20, [2] * 5)],
 )
 def test_files_of_one_row_are_annotated_together_within_the_limits_of_a_batch(
     tmp_path: Path, batch_rows: int, num_chars: int, sizes: list[int]
