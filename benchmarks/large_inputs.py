@@ -25,9 +25,9 @@ import zstandard
 ROOT = Path("out/large_inputs")
 
 
-def replicate(folder: Path, copies: int) -> tuple[Path, Path]:
+def replicate(folder: Path, copies: int, into: Path = ROOT) -> tuple[Path, Path]:
     """The same documents `copies` times with new ids, as JSON lines and as Parquet with row groups of about 16 MB."""
-    lines, table = ROOT / f"copies{copies}.jsonl", ROOT / f"copies{copies}.parquet"
+    lines, table = into / f"copies{copies}.jsonl", into / f"copies{copies}.parquet"
     schema = pa.schema({"id": pa.string(), "text": pa.large_string()})
     with lines.open("wb") as out, pq.ParquetWriter(table, schema) as writer:
         for copy in range(copies):

@@ -10,7 +10,6 @@ each, the hash of corpus, rejected, ledger and edits, how many units were to do 
 
 import argparse
 import contextlib
-import hashlib
 import json
 import shutil
 import subprocess
@@ -20,18 +19,9 @@ from pathlib import Path
 
 import psutil
 from ray.cluster_utils import Cluster
+from real_runs import digest
 
 ROOT = Path("out/node_loss")
-WRITTEN = ("corpus", "rejected", "ledger", "edits")
-
-
-def digest(folder: Path) -> str:
-    """One hash for all that a run promises to be the same."""
-    whole = hashlib.sha256()
-    for part in WRITTEN:
-        for path in sorted((folder / part).glob("*.parquet")):
-            whole.update(f"{part}/{path.name}".encode() + path.read_bytes())
-    return whole.hexdigest()[:16]
 
 
 def start(config: str, address: str, folder: Path) -> subprocess.Popen[bytes]:

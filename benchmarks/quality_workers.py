@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import large_inputs
 import yaml
+from large_inputs import replicate
 
 OUT = Path("out/benchmarks/quality_workers")
 
@@ -50,8 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    large_inputs.ROOT = OUT
-    path, _ = large_inputs.replicate(options.data, options.copies)
+    path, _ = replicate(options.data, options.copies, OUT)
     megabytes = path.stat().st_size / 1e6
     models = {"zh": [options.model_zh], "en": [options.model_en]}
     walls: dict[int, list[float]] = {1: [], 2: []}

@@ -31,11 +31,11 @@ def command(config: str, name: str, *overrides: str) -> list[str]:
     return [sys.executable, "-m", "pipeline.cli", "run", config, *sets]
 
 
-def digest(name: str) -> str:
-    """One hash for all corpus, rejected and ledger files."""
+def digest(folder: Path) -> str:
+    """One hash for all files of a run that are promised to be the same."""
     whole = hashlib.sha256()
-    for part in ("corpus", "rejected", "ledger"):
-        for path in sorted((ROOT / name / part).glob("*.parquet")):
+    for part in ("corpus", "rejected", "ledger", "edits"):
+        for path in sorted((folder / part).glob("*.parquet")):
             whole.update(f"{part}/{path.name}".encode() + path.read_bytes())
     return whole.hexdigest()[:16]
 
@@ -93,7 +93,7 @@ def main() -> None:
     digests = {}
     for name, overrides in variants.items():
         run_to_the_end(config, name, *overrides)
-        digests[name] = digest(name)
+        digests[name] = digest(ROOT / name)
         summary = json.loads((ROOT / name / "summary.json").read_text())
         print(f"{name:<16} {digests[name]}  {work_seconds(name):6.1f} s  {summary['documents']}", flush=True)
     whole = statistics.median(work_seconds(name) for name in ("ray2", "ray2 again", "ray2 once more"))
@@ -104,7 +104,7 @@ def main() -> None:
         moment = rng.uniform(0.1, 0.9) * whole
         before = kill_after(config, name, moment, worker_first=number % 2 == 1)
         run_to_the_end(config, name)
-        digests[name] = digest(name)
+        digests[name] = digest(ROOT / name)
         redone.append((before + work_seconds(name) - whole) / whole)
         what = "a worker, then the driver" if number % 2 else "the driver"
         print(f"{name:<16} {digests[name]}  killed {what} at {moment:.1f} s; done again {100 * redone[-1]:.0f} %", flush=True)

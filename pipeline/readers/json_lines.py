@@ -3,7 +3,7 @@
 `record` is the line number, so `file:record` opens in an editor; blank lines count and give no row. Numbers in `meta` pass through
 doubles (integers of 64 bits stay exact), and the last of repeated keys counts; all else is kept as it stood.
 
-Most lines are taken by a kernel that writes columns from bytes (`pipeline.readers.json_objects`), the others by `orjson`.
+Most lines are taken by a kernel that writes columns from bytes (`pipeline.readers.json_columns`), the others by `orjson`.
 
 Speed, one core of two that others use too, Arrow batches included: 107 MB of Chinese and English text of 17 kinds at 510-560 MB/s, where
 `orjson` and a tuple for each line gave 230 in the same run.

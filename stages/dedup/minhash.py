@@ -9,7 +9,7 @@ here (PROBE.md), as shingling costs as much as 128 lanes.
 The kernel shingles a document into a scratch array and folds 8 shingles into K lanes per pass, so that a signature is loaded and
 stored once per 8. One core, K = 128, real documents (`benchmarks/dedup_kernels.py`): 215-260 MB/s en, 270-330 zh, shingling
 included; 9-27 times datasketch's `update_batch` on ready hashes at usual lengths, more on short texts, and 400-575 times datatrove from
-text to signatures (`benchmarks/signatures_vs_peers.py`).
+text to signatures (docs/benchmarks.md).
 """
 
 from functools import lru_cache

@@ -107,6 +107,16 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
+def heard(page: Any) -> tuple[list[str], list[str]]:
+    """What a page complains of, and the addresses that it asks for, from now on."""
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    return said, asked
+
+
 def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """The exit status of `corpus` with these arguments."""
     monkeypatch.setattr(sys, "argv", ["corpus", *arguments])

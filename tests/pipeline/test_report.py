@@ -17,7 +17,7 @@ from pipeline.report.figures import MOST_GROUPS, groupings, waterfalls
 from pipeline.report.histogram import Histogram
 from pipeline.report.page import write_report
 from pipeline.run import run
-from tests.pipeline.conftest import ledger, prose, run_command, zh_prose
+from tests.pipeline.conftest import heard, ledger, prose, run_command, zh_prose
 
 EVIL = '</script><script>document.title = "taken"</script><img src=x onerror="document.title=\'taken\'">'
 
@@ -133,11 +133,7 @@ def test_personal_data_is_masked_before_a_text_is_cut() -> None:
 
 def test_a_browser_draws_the_charts_switches_language_and_asks_for_nothing(finished: str, browser: Any) -> None:
     page = browser.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    said, asked = heard(page)
     page.goto(Path(write_report(finished)).as_uri())
     assert page.title() == "run · Corpus report · 语料报告"
     assert page.locator("#waterfall-chart svg path").count() > 5

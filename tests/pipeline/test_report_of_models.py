@@ -15,7 +15,7 @@ from pipeline.report.tokenizers import MOST_GROUPS, read_tokenizers
 from pipeline.report.trainings import MOST_POINTS, read_trainings
 from pipeline.report.verdicts import read_verdicts
 from pipeline.run import run
-from tests.pipeline.conftest import prose
+from tests.pipeline.conftest import heard, prose
 
 SECTIONS = ("tokenizers", "trainings", "verdicts")
 
@@ -164,11 +164,7 @@ def test_a_folder_that_holds_something_else_is_refused_with_what_makes_it(finish
 
 def test_a_browser_draws_models_in_both_languages_without_a_request(whole: Path, browser: Any) -> None:
     page = browser.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    said, asked = heard(page)
     page.goto(whole.as_uri())
     for name, least in (("tokenizers", 10), ("trainings", 4), ("verdicts", 9), ("buckets", 6)):
         assert page.locator(f"#{name}-chart svg path").count() >= least, name
