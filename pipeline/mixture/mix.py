@@ -12,6 +12,7 @@ from pipeline.engine import Statistics
 from pipeline.mixture.cells import total_cells
 from pipeline.mixture.held_out import total_counts
 from pipeline.mixture.learned import learned_shares
+from pipeline.mixture.report import method_as_it_went
 from pipeline.mixture.weigh import weigh_corpus
 from stages.mixture.learn import Learned
 from stages.mixture.shares import natural, rounded, tempered, unimax
@@ -48,7 +49,7 @@ def mix(runner: Phases, counts: Sequence[Statistics], parts: Sequence[str], key:
         shares = dict(zip(learned.names, learned.shares.tolist(), strict=True))
     else:
         shares = shares_of(stage, domains)
-    _write_file(runner, f"{stage.method}, abstained to UniMax" if learned and learned.abstained else stage.method, shares)
+    _write_file(runner, method_as_it_went(stage.method, bool(learned and learned.abstained)), shares)
     given, weighed = weigh_corpus(runner, stage, cells, shares, parts, key)
     report = _report(stage, cells, shares, given, weighed) | {"held_out": _held_out(counts)}
     return report | ({"learned": _learned(learned)} if learned else {})

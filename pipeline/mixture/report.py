@@ -13,9 +13,7 @@ def print_mixture(summary: Mapping[str, Any], console: Console) -> None:
     mixture = summary.get("mixture")
     if not mixture:
         return
-    held_out, method = mixture["held_out"], mixture["method"]
-    if mixture.get("learned", {}).get("abstained"):
-        method = f"{method}, abstained to UniMax"
+    held_out, method = mixture["held_out"], method_as_it_went(mixture["method"], mixture.get("learned", {}).get("abstained", False))
     for title, key in (("domain", "by_domain"), ("language", "by_language")):
         table = Table(title=f"mixture by {title}: {method}, {mixture['bytes'] / 1e6:,.1f} MB", title_justify="left")
         table.add_column(title)
@@ -38,3 +36,8 @@ def print_mixture(summary: Mapping[str, Any], console: Console) -> None:
     if mixture["without_text"]:
         names = ", ".join(mixture["without_text"])
         console.print(Text(f"mixture: no text is left of {names}; what they were to give comes from the others", style="yellow"))
+
+
+def method_as_it_went(method: str, abstained: bool) -> str:
+    """What a reader is told: a learned mixture may have given way to UniMax's."""
+    return f"{method}, abstained to UniMax" if abstained else method

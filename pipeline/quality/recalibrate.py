@@ -87,6 +87,8 @@ def _read(labels: str, languages: tuple[str, ...]) -> list[tuple[str, str, bool]
             try:
                 row = orjson.loads(line)
                 text, lang = row["text"], primary_subtag(row["lang"])
+                if not isinstance(text, str):
+                    raise TypeError
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
                 raise RunError(f"{uri}: line {number}: wanted an object with `text` and `lang`, as `corpus inspect` writes it") from None
             if lang in languages:

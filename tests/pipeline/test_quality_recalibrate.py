@@ -104,6 +104,9 @@ def test_labels_that_are_missing_or_no_labels_are_refused(model: str, tmp_path: 
     (tmp_path / "keep.jsonl").write_text('{"text": "a b c", "lang": "en"}\n{"text": "no language"}\n', encoding="utf-8")
     with pytest.raises(CorpusError, match=r"keep.jsonl: line 2: wanted an object with `text` and `lang`"):
         calibrate_model(model, str(tmp_path), str(tmp_path / "mine"))
+    (tmp_path / "keep.jsonl").write_text('{"text": 5, "lang": "en"}\n', encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"keep.jsonl: line 1: wanted an object with `text` and `lang`"):
+        calibrate_model(model, str(tmp_path), str(tmp_path / "mine"))
 
 
 def test_the_command_writes_a_model_and_leaves_other_files_alone(model: str, tmp_path: Path) -> None:
