@@ -16,6 +16,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+SLACK = 1e-9
+"""Caps that sum to 1 may sum to more in floating point, by less than this."""
+
 
 def natural(sizes: Floats) -> Floats:
     """Shares as the text lies.
@@ -53,16 +56,15 @@ def capped(shares: Floats, most: Floats) -> Floats:
     [0.3, 0.42, 0.28]
     """
     result = np.where(shares > 0, most, 0.0)
-    if result.sum() <= 1.0:
+    if result.sum() <= 1.0 + SLACK:
         return np.asarray(result)
     some = np.flatnonzero(shares > 0)
     with np.errstate(over="ignore"):  # a share next to nothing reaches its cap last: at infinity
         order = some[np.argsort(most[some] / shares[some], kind="stable")]  # in this order domains reach their caps as the factor grows
-        full = np.concatenate(([0.0], np.cumsum(most[order])[:-1]))
-        rest = np.cumsum(shares[order][::-1])[::-1]
-        factors = (1.0 - full) / rest  # if those before are full and those from here on are not
-    first = int(np.argmax(factors * shares[order] <= most[order]))
-    result[order[first:]] = shares[order[first:]] * factors[first]
+    left = 1.0 - np.concatenate(([0.0], np.cumsum(most[order])[:-1]))  # by those before, if they are full
+    rest = np.cumsum(shares[order][::-1])[::-1]
+    first = int(np.argmax(left * (shares[order] / rest) <= most[order]))  # the last one at the latest: its cap is beyond what is left
+    result[order[first:]] = left[first] * (shares[order[first:]] / rest[first])
     return np.asarray(result)
 
 

@@ -62,6 +62,28 @@ def test_caps_that_sum_to_less_than_one_are_all_reached_but_a_share_of_zero_stay
     assert capped(np.array([0.5, 0.5, 0.0]), np.array([0.2, 0.3, 1.0])).tolist() == [0.2, 0.3, 0.0]
 
 
+@given(sizes, st.integers(0, 9))
+def test_caps_that_sum_to_one_are_all_reached(sizes: Floats, seed: int) -> None:
+    """In floating point such caps sum to a little less or more than 1: one epoch of all text, as it lies."""
+    shares = natural(np.random.default_rng(seed).random(len(sizes)) + 0.01)
+    assert capped(shares, sizes / sizes.sum()) == pytest.approx(natural(sizes), rel=1e-6)
+
+
+def test_many_draws_of_caps_that_sum_to_one_keep_every_cap() -> None:
+    rng = np.random.default_rng(0)
+    beyond = 0
+    for _ in range(2000):
+        sizes = rng.random(rng.integers(2, 12))
+        most = sizes / sizes.sum()
+        beyond += most.sum() > 1
+        assert (capped(natural(rng.random(len(sizes))), most) <= most * (1 + 1e-9)).all()
+    assert beyond > 100
+
+
+def test_a_share_next_to_nothing_gets_what_full_domains_leave() -> None:
+    assert capped(np.array([0.7, 0.3, 5e-324]), np.array([0.3, 0.3, 0.9])) == pytest.approx([0.3, 0.3, 0.4])
+
+
 @given(st.lists(st.tuples(st.floats(0.001, 1), st.floats(0.001, 1)), min_size=1, max_size=10))
 def test_capped_shares_keep_caps_sum_to_one_and_are_the_nearest(pairs: list[tuple[float, float]]) -> None:
     shares, most = natural(np.array([share for share, _ in pairs])), np.array([cap for _, cap in pairs])
