@@ -88,17 +88,20 @@ def _smaller_hosts(urls: pa.ChunkedArray, cells: npt.NDArray[np.str_]) -> pa.Arr
 
 
 def similar_contents(found: Found, frame: Frame, similarity: float) -> tuple[UInt64s, UInt64s]:
-    """Pairs of contents with a verified Jaccard similarity of at least so much, in one order or both."""
+    """Pairs of contents with a verified Jaccard similarity of at least so much, in one order or both; none with documents of earlier runs."""
     none = np.zeros(0, np.uint64)
     if found.overlaps is None:
         return none, none
     left, right = [none], [none]
     order = np.argsort(frame.reference)
+    known = frame.reference[order]
     for answers in found.overlaps.all_answers(["doc", "other", "shared", "size", "other_size"]):
         doc, other, shared, size, other_size = (column.to_numpy() for column in answers.columns)
-        near = jaccard(shared, size, other_size) >= similarity
-        for ends, references in ((left, doc[near]), (right, other[near])):
-            ends.append(frame.content[order[np.searchsorted(frame.reference, references, sorter=order)]])
+        places = [np.minimum(np.searchsorted(known, references), len(known) - 1) for references in (doc, other)]
+        own = (known[places[0]] == doc) & (known[places[1]] == other)
+        near = own & (jaccard(shared, size, other_size) >= similarity)
+        for ends, place in zip((left, right), places, strict=True):
+            ends.append(frame.content[order[place[near]]])
     return np.concatenate(left), np.concatenate(right)
 
 

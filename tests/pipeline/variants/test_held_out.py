@@ -123,3 +123,16 @@ def test_pairs_are_those_of_near_copies(make_config: Maker) -> None:
         for a, b in zip(left.tolist(), right.tolist(), strict=True)
     }
     assert pairs == {frozenset((str(i),)) for i in range(0, 60, 3)}
+
+
+def test_pairs_with_documents_of_an_earlier_run_are_left_out(make_config: Maker) -> None:
+    earlier = load_run(make_config({"old": [{"id": "old", "text": prose(1, 10)}]}, "earlier"))
+    run(earlier, quiet=True)
+    rows = [{"id": f"{name}-{i}", "text": text} for i in (1, 2) for name, text in (("page", prose(i, 10)), ("near", f"{prose(i, 10)} More."))]
+    config = load_run(make_config({"new": rows}, "new", earlier=[earlier.output]))
+    run(config, quiet=True)
+    found = read_found(config.output)[1]
+    frame = read_frame(found, 17)
+    name_of = dict(zip(frame.content.tolist(), frame.ids.to_pylist(), strict=True))
+    pairs = [{name_of[a], name_of[b]} for a, b in zip(*(ends.tolist() for ends in similar_contents(found, frame, 0.8)), strict=True)]
+    assert {frozenset(pair) for pair in pairs} == {frozenset(("page-1", "near-1")), frozenset(("page-2", "near-2"))}
