@@ -176,7 +176,7 @@ class Comparison:
             if not storage.exists(storage.join(work.folder, "nats.npy")):
                 storage.remove(storage.join(trainings, f"{key}.json"))
         done = run_phase(self.trains, self.progress, "train and measure", trainings, train_one, works)
-        return {name: _measured([rows[seed] for seed in config.seeds], works, done) for name, rows in keys.items()}
+        return {name: _measured(name, [rows[seed] for seed in config.seeds], works, done) for name, rows in keys.items()}
 
     def _buckets(self) -> str:
         settings = self.config.score_buckets
@@ -186,8 +186,10 @@ class Comparison:
         return uri
 
 
-def _measured(keys: Sequence[Sequence[str]], works: Mapping[str, TrainWork], done: Mapping[str, Mapping[str, Any]]) -> Measured:
-    nats = np.array([[read_nats(works[key].folder) for key in row] for row in keys])
+def _measured(
+    name: str, keys: Sequence[Sequence[str]], works: Mapping[str, TrainWork], done: Mapping[str, Mapping[str, Any]]
+) -> Measured:
+    nats = np.array([[read_nats(works[key], name) for key in row] for row in keys])
     return Measured(nats, [[float(done[key]["loss"]) for key in row] for row in keys], sum(int(done[k]["faults"]) for r in keys for k in r))
 
 

@@ -146,10 +146,17 @@ def measure(work: TrainWork) -> Floats:
     return np.array([score.nats for score in scores])
 
 
-def read_nats(folder: str) -> Floats:
-    """What `train_one` left. Raises `RunError` if the file is gone."""
-    uri = storage.join(folder, "nats.npy")
+def read_nats(work: TrainWork, corpus: str) -> Floats:
+    """What `train_one` left. Raises `RunError` if the file is gone, or the model of a `corpus` of this name pays no finite number."""
+    uri = storage.join(work.folder, "nats.npy")
     try:
-        return np.asarray(np.load(io.BytesIO(storage.read_bytes(uri))), np.float64)
+        nats = np.asarray(np.load(io.BytesIO(storage.read_bytes(uri))), np.float64)
     except (ValueError, InputError):
-        raise RunError(f"{uri}: is missing or damaged; delete {folder} and run again") from None
+        raise RunError(f"{uri}: is missing or damaged; delete {work.folder} and run again") from None
+    if strange := int((~np.isfinite(nats)).sum()):
+        raise RunError(
+            f"'{corpus}', seed {work.seed}, learning rate {work.learning_rate:g}: the trained model pays no finite number of nats for "
+            f"{strange:,} of {len(nats):,} held-out documents, so nothing can be said of its corpus; lower training.learning_rates "
+            f"(the training is in {work.folder})"
+        )
+    return nats

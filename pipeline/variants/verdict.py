@@ -93,6 +93,7 @@ def compare(held_out: HeldOut, rates: Sequence[float], base: Floats, variant: Fl
     Needs at least two seeds. The bootstrap is seeded: the same measurements give the same interval.
     """
     assert base.shape == variant.shape == (len(base), len(rates), len(held_out.cells)), (base.shape, variant.shape)
+    assert np.isfinite(base).all() and np.isfinite(variant).all(), "no number of nats: such a corpus would be better with p = 0"
     groups, sets = held_out.groups(), sorted(set(held_out.sets.tolist()))
     rng = np.random.default_rng(0)
     changes = np.empty((*base.shape[:2], len(groups)))  # (S, L, G)
