@@ -117,7 +117,7 @@ class ScoreBuckets:
     of: str
     """The variant whose documents are put into buckets, best one that the score did not filter."""
     buckets: Annotated[int, Between(2, 20)] = 4
-    """Of equal size within each domain and language, so that buckets differ in nothing but the score."""
+    """With as many bytes of each domain and language, so that buckets differ in nothing but the score."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,8 @@ def conclude(
 ) -> dict[str, Any]:
     """`verdicts` by variant, `controls`, whether these `hold`, and `score_buckets`, all as JSON.
 
-    A control that does not hold leaves no verdict standing, an alarm that fires in a corpus none that rests on it.
+    A control that does not hold leaves no verdict standing, an alarm that fires in a corpus none that rests on it: nor score buckets, whose
+    `void` then says why.
     """
     rates = config.training.learning_rates
 
@@ -55,14 +56,19 @@ def conclude(
     controls["leak"] = dict(leak) | {"holds": leak["found"] >= leak["leaked"] and _fires(leak), "share": LEAK_SHARE}
     failed = [name for name, found in controls.items() if not found["holds"]]
     verdicts = {}
+
+    def void_for(*corpora: str) -> list[str]:
+        found = [f"the control '{control}' does not hold" for control in failed]
+        return found + [f"held-out text is in '{corpus}'" for corpus in corpora if _fires(alarms[corpus])]
+
     for name, verdict in judge(comparisons).items():
-        void = [f"the control '{control}' does not hold" for control in failed]
-        void += [f"held-out text is in '{corpus}'" for corpus in (config.against, name) if _fires(alarms[corpus])]
+        void = void_for(config.against, name)
         standing = replace(verdict, word="inconclusive", missing=(*void, *verdict.missing)) if void else verdict
         verdicts[name] = _as_json(comparisons[name], standing)
     found = {"verdicts": verdicts, "controls": controls, "hold": not failed}
     if config.score_buckets:
-        found["score_buckets"] = _by_bucket([against("bucket_0", f"bucket_{i}") for i in range(config.score_buckets.buckets)])
+        by_bucket = _by_bucket([against("bucket_0", f"bucket_{i}") for i in range(config.score_buckets.buckets)])
+        found["score_buckets"] = by_bucket | {"void": (void := void_for(config.score_buckets.of)), "holds": not void}
     return found
 
 

@@ -42,9 +42,10 @@ def print_verdict(result: Mapping[str, Any]) -> None:
     if buckets := result.get("score_buckets"):
         steps = " ".join(f"{change:+.2%}" for change in buckets["changes"])
         word = "monotone" if buckets["monotone"] else "NOT monotone"
-        console.print(
-            f"score buckets of '{settings['score_buckets']['signal']}', lowest first: {steps}: {word}, slope p {buckets['p']:.3f}"
-        )
+        told = f"score buckets of '{settings['score_buckets']['signal']}', lowest first: {steps}: {word}, slope p {buckets['p']:.3f}"
+        console.print(Text(told))
+        for why in buckets["void"]:
+            console.print(Text(f"score buckets do not stand: {why}", "bold red"))
     console.print(Text(_TIERS[settings["tier"]], "bold"))
     print(f"figures  {settings['output']}/verdict.json\npicture  {settings['output']}/verdict.svg")
 

@@ -78,6 +78,33 @@ def test_buckets_are_monotone_if_each_is_better_than_the_one_below(make: Make, s
     assert found["p"] < 0.05
 
 
+@pytest.mark.parametrize(
+    ("effects", "alarms", "void"),
+    [
+        ({}, {}, []),
+        ({"half_b": 0.05}, {}, ["the control 'halves' does not hold"]),
+        ({}, {"raw": {"documents": 160, "leaked": 0, "found": 2}}, ["held-out text is in 'raw'"]),
+        ({}, {"good": {"documents": 160, "leaked": 0, "found": 2}}, []),
+    ],
+)
+def test_score_buckets_stand_as_verdicts_do(
+    make: Make, effects: dict[str, float], alarms: dict[str, dict[str, int]], void: list[str]
+) -> None:
+    config = make(variants=[{"name": "raw"}, {"name": "good"}], score_buckets={"signal": "num_chars", "of": "raw", "buckets": 2})
+    found = conclude(config, DOCUMENTS, ALARMS | alarms, measured(EFFECTS | {"bucket_0": 0.0, "bucket_1": -0.01} | effects))
+    assert (found["score_buckets"]["void"], found["score_buckets"]["holds"]) == (void, not void)
+
+
+def test_the_table_says_why_score_buckets_do_not_stand(finished: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    _, result = finished
+    buckets = {"changes": [0.0, -0.01], "monotone": True, "p": 0.01, "void": ["the control 'leak' does not hold"], "holds": False}
+    settings = result["settings"] | {"score_buckets": {"signal": "quality"}}
+    print_verdict(result | {"settings": settings, "score_buckets": buckets})
+    said = capsys.readouterr().out
+    assert "score buckets of 'quality', lowest first: +0.00% -1.00%: monotone, slope p 0.010" in said
+    assert "score buckets do not stand: the control 'leak' does not hold" in said
+
+
 def test_table_and_picture_name_every_variant_and_the_tier(finished: Any, capsys: pytest.CaptureFixture[str]) -> None:
     _, result = finished
     print_verdict(result)
