@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from xxhash import xxh3_128_hexdigest
 
 from configs.errors import RunError
 from pipeline import storage
@@ -29,10 +30,32 @@ def what_is_there(output: Path) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def refuse_other_files(output: Path) -> None:
-    """Raise `RunError` if the folder holds anything but a model."""
-    if output.is_dir() and any(output.iterdir()) and what_is_there(output).get("kind") != KIND:
-        raise RunError(f"{output}: holds files that are no quality model; choose a new folder, or replace them with --overwrite")
+def is_whole(output: Path, card: dict[str, Any]) -> bool:
+    """Whether the folder's `model.bin` is the one that its `model.json` describes."""
+    try:
+        data = (output / BIN).read_bytes()
+    except OSError:
+        return False
+    return card.get("model") == described(data)
+
+
+def described(data: bytes) -> dict[str, Any]:
+    """What `model.json` says of the bytes of `model.bin`."""
+    return {"bytes": len(data), "xxh3": xxh3_128_hexdigest(data)}
+
+
+def refuse_other_files(output: Path, card: dict[str, Any]) -> None:
+    """Raise `RunError` if the folder holds anything but a model of the same name, languages and kind as the `card` of the new one."""
+    there = what_is_there(output)
+    if there.get("kind") != KIND:
+        if output.is_dir() and any(output.iterdir()):
+            raise RunError(f"{output}: holds files that are no quality model; choose a new folder, or replace them with --overwrite")
+    elif _who(there) != _who(card):
+        raise RunError(f"{output}: holds the model {_who(there)}, not {_who(card)}; choose a new folder, or replace it with --overwrite")
+
+
+def _who(card: dict[str, Any]) -> str:
+    return f"'{card.get('name')}' for {card.get('safety') or 'quality'} in {', '.join(card.get('languages', ()))}"
 
 
 def write_model(output: Path, model: Path, card: dict[str, Any]) -> None:

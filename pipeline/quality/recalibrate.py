@@ -51,7 +51,8 @@ class _Labelled(NamedTuple):
 def calibrate_model(model: str, labels: str, output: str, overwrite: bool = False) -> dict[str, Any]:
     """Write the model of a folder into `output` with probabilities that suit `keep.jsonl` and `drop.jsonl`; what its `model.json` says.
 
-    Raises `ConfigError` for a model that is not whole, and `RunError` for labels that are too few, one-sided, or against the model.
+    Raises `ConfigError` for a model that is not whole, and `RunError` for labels that are too few, one-sided, or against the model, and
+    if the folder holds anything but a model of the same name and languages.
     """
     card = describe_model(model)
     check_model(model, card["languages"][0], card["safety"])
@@ -59,7 +60,7 @@ def calibrate_model(model: str, labels: str, output: str, overwrite: bool = Fals
     if folder == find_file(model).resolve() or "adjustment" in card:
         raise RunError(f"{model}: calibrate the model as it was trained, into another folder; so more labels can do it again")
     if not overwrite:
-        refuse_other_files(folder)
+        refuse_other_files(folder, card)
     texts = _read(labels, tuple(card["languages"]))
     found = _score(model, texts, card)
     adjustment = recalibrate(found.probability, found.good, found.weight)

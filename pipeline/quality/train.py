@@ -18,7 +18,6 @@ import fasttext
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from xxhash import xxh3_128_hexdigest
 
 from configs.errors import RunError
 from pipeline.config import as_settings
@@ -28,7 +27,7 @@ from pipeline.quality.config import NEGATIVE, POSITIVE, TrainConfig
 from pipeline.quality.cross_fitting import codes_of, cross_fit, deal, is_good
 from pipeline.quality.documents import TEST, input_identity, parts, read_documents
 from pipeline.quality.fasttext_process import train_fasttext
-from pipeline.quality.folder import output_folder, refuse_other_files, what_is_there, write_model
+from pipeline.quality.folder import described, is_whole, output_folder, refuse_other_files, what_is_there, write_model
 from pipeline.quality.windows import Cut, cut, draw
 from stages.quality.calibration import (
     Calibration,
@@ -54,17 +53,18 @@ MIN_REFERENCE = 100
 
 
 def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
-    """Train a model into `config.output`, or do nothing if it is there; what `model.json` says.
+    """Train a model into `config.output`, or do nothing if it is there and whole; what `model.json` says.
 
-    Raises `RunError` for a training set that is too small or one-sided, and if the folder holds anything else.
+    Raises `RunError` for a training set that is too small or one-sided, and if the folder holds anything but this model.
     """
     output = output_folder(config.output)
     key = identity(as_settings(config), input_identity(config), _code_identity())
     there = what_is_there(output)
-    if there.get("identity") == key and (output / BIN).is_file():
+    if there.get("identity") == key and is_whole(output, there):
         return there | {"already_complete": True}
+    who = {"name": config.name, "languages": list(config.languages), "safety": config.safety}
     if not overwrite:
-        refuse_other_files(output)
+        refuse_other_files(output, who)
     started = time.perf_counter()
     table = read_documents(config)
     part = parts(table, config)
@@ -79,15 +79,12 @@ def train(config: TrainConfig, overwrite: bool = False) -> dict[str, Any]:
         seconds["train"] = time.perf_counter() - clock
         fitted = cross_fit(table, part, found, [one.weights for one in others])
         scored = _scores(found, last.weights, fitted.calibration)
-        data = last.path.read_bytes()
         card = {
             "kind": KIND,
             "tokens": TOKENS,
             "identity": key,
-            "name": config.name,
-            "languages": list(config.languages),
-            "safety": config.safety,
-            "model": {"bytes": len(data), "xxh3": xxh3_128_hexdigest(data)},
+            **who,
+            "model": described(last.path.read_bytes()),
             "calibration": fitted.calibration._asdict(),
             "sentence_calibration": fitted.sentence_calibration._asdict(),
             "percentiles": _references(table, part, scored),

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,31 @@ def test_the_same_training_is_not_done_again_and_gives_the_same_bytes_elsewhere(
     assert (tmp_path / "other/model.bin").read_bytes() == (tmp_path / "model/model.bin").read_bytes()
     assert other["calibration"] == first["calibration"]
     assert "already_complete" not in train(load_training(path, ("model.epochs=2",)))
+
+
+def test_a_damaged_model_is_trained_again(tmp_path: Path) -> None:
+    path, model = settings(tmp_path), tmp_path / "model/model.bin"
+    train(load_training(path))
+    whole = model.read_bytes()
+    for damaged in (whole[:-100], whole[:-1] + b"x", b""):
+        model.write_bytes(damaged)
+        assert "already_complete" not in train(load_training(path))
+        assert model.read_bytes() == whole
+    model.unlink()
+    assert "already_complete" not in train(load_training(path), overwrite=True)
+    assert train(load_training(path), overwrite=True)["already_complete"]
+
+
+def test_a_model_of_another_name_or_language_is_replaced_only_if_told_to(model: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    other = load_training(settings(tmp_path), ("name=other", f"output={folder}"))
+    with pytest.raises(RunError, match=r"holds the model 'q' for quality in en, not 'other' for quality in en; .*--overwrite"):
+        train(other)
+    with pytest.raises(RunError, match="not 'q' for porn in en"):
+        train(load_training(settings(tmp_path), ("safety=porn", f"output={folder}")))
+    assert (folder / "model.json").read_bytes() == (Path(model) / "model.json").read_bytes()
+    assert train(other, overwrite=True)["name"] == "other"
 
 
 def test_windows_are_of_the_same_lengths_on_both_sides() -> None:
@@ -217,8 +243,6 @@ def test_batches_and_splits_change_nothing(scored: Callable[..., Path]) -> None:
 
 
 def test_models_that_do_not_fit_are_refused_before_the_run(scored: Callable[..., Path], model: str, tmp_path: Path) -> None:
-    import shutil
-
     def refused(**changes: Any) -> str:
         with pytest.raises(ConfigError) as error:
             make_plan(load_run(scored(**changes)))

@@ -67,6 +67,20 @@ def test_a_training_replaces_a_calibrated_model_and_more_labels_need_the_one_tha
     assert again["calibration"] == first["calibration"]
 
 
+def test_a_model_of_another_language_is_replaced_only_if_told_to(model: str, tmp_path: Path) -> None:
+    labels = label(tmp_path / "labels", [prose(i) for i in range(20)], [menu(i) for i in range(20)])
+    english = tmp_path / "english"
+    calibrate_model(model, labels, str(english))
+    assert calibrate_model(model, labels, str(english))["labelled"]["keep"] == 20
+    card = json.loads((english / "model.json").read_text(encoding="utf-8"))
+    chinese = json.dumps(card | {"languages": ["zh"]})
+    (english / "model.json").write_text(chinese, encoding="utf-8")
+    with pytest.raises(CorpusError, match="holds the model 'q' for quality in zh, not 'q' for quality in en"):
+        calibrate_model(model, labels, str(english))
+    assert (english / "model.json").read_text(encoding="utf-8") == chinese
+    assert calibrate_model(model, labels, str(english), overwrite=True)["languages"] == ["en"]
+
+
 def test_figures_before_and_after_are_of_texts_that_set_nothing() -> None:
     rng = np.random.default_rng(3)
     true = rng.random(4000) * 0.98 + 0.01
