@@ -7,7 +7,7 @@
 | bank_card | 13-19 digits, bare or in groups | issuer's prefix, length, Luhn's check digit; 13 and 14 digits only after a word for card |
 | passport | Chinese passports: E or G and 8 characters; DE, SE or PE and 7 digits | a word for passport before it |
 
-A number next to letters, after a decimal point or in a longer number is none of these; as the value of `name=` an identity number, or what the
+A number next to letters, after a decimal point, before the @ of an address or in a longer number is none of these; as the value of `name=` an identity number, or what the
 name says (`mobile=`, `card=`). One after a word for orders, parcels or books (订单, 单号, ISBN, tracking …) is left alone unless a word for
 phone, card or passport stands nearer: one in ten long numbers satisfies Luhn by chance.
 """  # noqa: E501 - a table
@@ -99,7 +99,7 @@ def _begins(window: str, at: int) -> bool:
 def _ends(window: str, at: int) -> bool:
     """Whether no number or word goes on here."""
     following = window[at : at + 2]
-    return not (following[:1].isascii() and following[:1].isalnum()) and not re.match(r"[.%_][\dA-Za-z]", following)
+    return not (following[:1].isascii() and following[:1].isalnum()) and not re.match(r"[.%_@][\dA-Za-z]", following)
 
 
 def _other(before: str, words: re.Pattern[str]) -> bool:

@@ -2,10 +2,10 @@
 
 import string
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,7 @@ class Pii(Stage):
     proposes: ClassVar[bool] = True
 
     mask: tuple[Literal["email", "ip", "phone", "id_card", "bank_card", "passport", "api_key", "private_key"], ...] = NAMES  # type: ignore[assignment]
-    """Kinds that are replaced by a placeholder such as `<EMAIL>`; the others are only counted."""
+    """Kinds that are replaced by a placeholder such as `<EMAIL>`; the others are only counted, and hide none that is masked."""
     drop_from: dict[str, Annotated[int, Between(1)]] | None = None
     """Kind -> number of hits from which on a document is rejected as `pii_<kind>`: a leaked table of customers is no text."""
 
@@ -93,11 +93,12 @@ class Pii(Stage):
         rows: list[int] = []
         spans: list[dict[str, Any]] = []
         masks = {kind.name: kind.mask for kind in KINDS if kind.name in self.mask}
-        for document, kind, start, end in find(batch.text):
+        every = list(_hits(batch.text))
+        for document, kind, _, _ in _disjoint(every):
             counts[kind][document] += 1
-            if kind in masks:
-                rows.append(document)
-                spans.append({"start": start, "end": end, "rule": f"pii_{kind}", "replacement": masks[kind]})
+        for document, kind, start, end in _disjoint(hit for hit in every if hit.kind in masks):
+            rows.append(document)
+            spans.append({"start": start, "end": end, "rule": f"pii_{kind}", "replacement": masks[kind]})
         offsets = np.searchsorted(np.array(rows, np.int64), np.arange(len(batch) + 1)).astype(np.int32)
         columns: dict[str, pa.Array] = {
             spans_column(self.key): pa.ListArray.from_arrays(pa.array(offsets), pa.array(spans, MASKS.value_type))
@@ -123,25 +124,54 @@ class Pii(Stage):
         return (f"masks {', '.join(sorted(self.mask)) or 'nothing'}; hits from which a document goes: {drops}",)
 
 
-def find(text: TextBuffer) -> Iterator[tuple[int, str, int, int]]:
-    """(document, kind, start, end) of all personal data, in the order of the text and disjoint; offsets are bytes in the document."""
+class Hit(NamedTuple):
+    """Bytes `start` to `end` of a document."""
+
+    document: int
+    kind: str
+    start: int
+    end: int
+
+
+def find(text: TextBuffer) -> list[Hit]:
+    """All personal data, in the order of the text and disjoint."""
+    return _disjoint(_hits(text))
+
+
+def _hits(text: TextBuffer) -> Iterator[Hit]:
+    """What is found at each anchor; a number may be part of an address or a key."""
     found = places.anchors(text)
-    last = (-1, 0)
     for document, start, end, anchor in zip(*(column.tolist() for column in found), strict=True):
         low, high = int(text.offsets[document]), int(text.offsets[document + 1])
         window_start = max(low, start - BEFORE_BYTES)
         while window_start > low and text.data[window_start] & 0xC0 == 0x80:
             window_start -= 1
         window, at = _decoded(text.data[window_start : min(high, end + AFTER_BYTES[anchor])].tobytes())
-        finder = _FINDERS[anchor]
         begin, stop = _position(at, start - window_start), _position(at, end - window_start)
-        hits = [
-            (h.kind, window_start - low + _byte(at, h.start), window_start - low + _byte(at, h.end)) for h in finder(window, begin, stop)
-        ]
-        for kind, hit_start, hit_end in sorted(hits, key=lambda hit: hit[1:]):
-            if last[0] != document or hit_start >= last[1]:
-                last = (document, hit_end)
-                yield document, kind, hit_start, hit_end
+        for kind, hit_start, hit_end in _FINDERS[anchor](window, begin, stop):
+            yield Hit(document, kind, window_start - low + _byte(at, hit_start), window_start - low + _byte(at, hit_end))
+
+
+def _disjoint(hits: Iterable[Hit]) -> list[Hit]:
+    """Of hits that overlap the longest, and what it leaves room for."""
+    chosen: list[Hit] = []
+    together: list[Hit] = []
+    end = (-1, 0)
+    for hit in sorted(hits, key=lambda hit: (hit.document, hit.start)):
+        if (hit.document, hit.start) >= end:
+            chosen += _longest(together)
+            together = []
+        together.append(hit)
+        end = max(end, (hit.document, hit.end))
+    return chosen + _longest(together)
+
+
+def _longest(together: list[Hit]) -> list[Hit]:
+    chosen: list[Hit] = []
+    for hit in sorted(together, key=lambda hit: hit.start - hit.end):
+        if all(hit.end <= other.start or other.end <= hit.start for other in chosen):
+            chosen.append(hit)
+    return sorted(chosen, key=lambda hit: hit.start)
 
 
 def _decoded(window: bytes) -> tuple[str, list[int] | None]:

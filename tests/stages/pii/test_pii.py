@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,9 @@ def cases(name: str = "hard_cases.txt") -> list[Case]:
 
 def marks(text: str) -> Hits:
     return [(kind, value.replace("⏎", "\n")) for kind, value in MARK.findall(text.replace("\n", "⏎"))]
+
+
+TEXTS = st.lists(st.sampled_from([case.text for case in cases()]) | st.text(max_size=20), max_size=8)
 
 
 def hits_of(*texts: str) -> list[Hits]:
@@ -145,6 +148,39 @@ def test_a_kind_that_is_not_masked_is_counted() -> None:
     assert (batch["pii_phone"].to_pylist(), batch["pii_email"].to_pylist()) == ([1], [1])
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("邮箱：13812345678@163.com", "13812345678@163.com"),
+        ("13812345678-wang@163.com", "13812345678-wang@163.com"),
+        ("wang-13812345678@163.com", "wang-13812345678@163.com"),
+    ],
+)
+@pytest.mark.parametrize("masked", [("email",), ("email", "phone"), NAMES])
+def test_an_address_that_begins_with_a_number_is_masked_whole(text: str, address: str, masked: Any) -> None:
+    batch = Pii(mask=masked).annotate(batch_of(text))
+    (spans,) = batch["pii_spans"].to_pylist()
+    start = len(text.encode()) - len(address)
+    assert [(span["start"], span["end"], span["replacement"]) for span in spans] == [(start, start + len(address), "<EMAIL>")]
+    assert (batch["pii_email"].to_pylist(), batch["pii_phone"].to_pylist()) == ([1], [0])
+
+
+def test_what_is_not_masked_hides_nothing_that_is() -> None:
+    batch = Pii(mask=("phone",)).annotate(batch_of("13812345678-wang@163.com"))
+    assert [(span["start"], span["end"], span["rule"]) for span in batch["pii_spans"].to_pylist()[0]] == [(0, 11, "pii_phone")]
+
+
+@given(TEXTS, st.sets(st.sampled_from(NAMES)))
+def test_all_of_a_masked_kind_goes_whatever_else_is_masked(texts: list[str], masked: set[str]) -> None:
+    """A span of the kind alone is covered by a span of some masked kind, in part at least."""
+    text = "。".join(texts)
+    (spans,) = Pii(mask=tuple(sorted(masked))).annotate(batch_of(text))["pii_spans"].to_pylist()
+    assert {span["rule"] for span in spans} <= {f"pii_{kind}" for kind in masked}
+    for kind in masked:
+        (alone,) = Pii(mask=(kind,)).annotate(batch_of(text))["pii_spans"].to_pylist()
+        assert all(any(span["start"] < own["end"] and own["start"] < span["end"] for span in spans) for own in alone)
+
+
 def test_a_document_with_as_many_hits_as_set_is_dropped() -> None:
     batch = Pii().annotate(batch_of("手机13800138000、13912345678", "手机13800138000", ""))
     table = pa.Table.from_batches([batch.columns])
@@ -156,9 +192,6 @@ def test_a_document_with_as_many_hits_as_set_is_dropped() -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(SettingError, match="drop_from"):
         Pii(drop_from={"phones": 1})
-
-
-TEXTS = st.lists(st.sampled_from([case.text for case in cases()]) | st.text(max_size=20), max_size=8)
 
 
 @given(TEXTS, TEXTS)
