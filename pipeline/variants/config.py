@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from configs.loader import Between, Bytes, Count, Positive, SettingError, Share, load, override, read_yaml
 from model.training.settings import ModelSettings, ScheduleSettings, StepSettings
+from pipeline.variants.verdict import LEAST_CLUSTERS
 
 CONTROLS = ("half_a", "half_b", "shuffled", "leak")
 """Corpora that each comparison makes beside its variants; no variant may have their names."""
@@ -51,8 +52,11 @@ class HeldOutSettings:
     verdict needs both."""
     min_bytes: Bytes = 1_000_000
     """A domain's text in one language, of each set, must have so much to be measured; a domain without any is an error."""
+    min_clusters: Positive = LEAST_CLUSTERS
+    """And be of so many hosts (texts, where there are none). A verdict needs as many as the default."""
     max_bytes: Bytes = 4_000_000
-    """Of a domain's text in one language, of each set, so much is measured; the rest of what is drawn stays out of training too."""
+    """Of a domain's text in one language, of each set, so much is measured, but as much as the minima ask for; the rest of what is drawn stays
+    out of training too."""
     max_document_bytes: Bytes = 32_768
     """Of a document so much is measured, from its beginning, so that no long one stands for its domain."""
     ngram: Annotated[int, Between(5, 64)] = 13
@@ -65,6 +69,8 @@ class HeldOutSettings:
             raise SettingError(
                 "curated", "got none; a verdict needs text that is known to be good beside the raw: name at least one domain"
             )
+        if self.max_bytes < self.min_bytes:
+            raise SettingError("max_bytes", f"got {self.max_bytes:,}, less than min_bytes, {self.min_bytes:,}, which is to be measured")
         if self.domains and (others := sorted(set(self.curated) - set(self.domains))):
             raise SettingError("curated", f"'{others[0]}' is none of held_out.domains, {', '.join(self.domains)}")
 
@@ -151,6 +157,8 @@ class VariantsConfig:
     def __post_init__(self) -> None:
         if len(set(self.seeds)) < 3:
             raise SettingError("seeds", f"got {len(set(self.seeds))} different ones, wanted at least three")
+        if twice := [seed for seed in self.seeds if self.seeds.count(seed) > 1]:
+            raise SettingError("seeds", f"{twice[0]} stands twice; it would be one training that counts as two")
         if len(self.variants) < 2:
             raise SettingError("variants", f"got {len(self.variants)}, wanted at least two: one to judge, one to judge it against")
         names: list[str] = []

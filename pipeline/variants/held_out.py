@@ -34,6 +34,8 @@ from stages.schema import doc_reference
 
 KINDS = ("held_out", "copy", "near", "ngrams")
 """Why a document is not trained on, the first that holds."""
+CUT_BYTES = 3
+"""Of the last character, which is left out if it does not fit whole."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -102,9 +104,10 @@ def _draw(settings: HeldOutSettings, frame: Frame) -> tuple[Mask, npt.NDArray[np
 
 
 def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, sets: npt.NDArray[np.str_]) -> Mask:
-    """Of each set and cell different texts up to `max_bytes`, none of a cell with less than `min_bytes`.
+    """Of each set and cell different texts up to `max_bytes`, none of a cell with less than `min_bytes` or fewer than `min_clusters`.
 
-    In the order of the draw, but first one text of each host, then a second one of each: clusters are what the bootstrap counts.
+    In the order of the draw, but first one text of each host, then a second one of each: clusters are what the bootstrap counts. What a cut in
+    the middle of a character may cost is not counted, so that the least bytes are there.
     """
     measured = np.zeros(len(drawn), np.bool_)
     spoken = np.char.rpartition(frame.cell, "/")[:, 2]
@@ -115,12 +118,14 @@ def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, sets: npt.ND
     begins = np.flatnonzero(np.diff(frame.unit[rows], prepend=-1))
     turn = np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows)))
     rows = rows[np.argsort(turn, kind="stable")]
+    most = settings.max_document_bytes
     for name in ("raw", "curated"):
         for cell in np.unique(frame.cell[rows]).tolist():
             own = rows[(sets[rows] == name) & (frame.cell[rows] == cell)]
-            sizes = np.cumsum(np.minimum(frame.num_bytes[own], settings.max_document_bytes))
-            if len(own) and sizes[-1] >= settings.min_bytes:
-                measured[own[: max(1, int(np.searchsorted(sizes, settings.max_bytes, "right")))]] = True
+            sizes = np.cumsum(np.where(frame.num_bytes[own] > most, max(1, most - CUT_BYTES), frame.num_bytes[own]))
+            if len(np.unique(frame.unit[own])) >= settings.min_clusters and sizes[-1] >= settings.min_bytes:
+                least = max(settings.min_clusters, int(np.searchsorted(sizes, settings.min_bytes)) + 1)
+                measured[own[: max(least, int(np.searchsorted(sizes, settings.max_bytes, "right")))]] = True
     return measured
 
 
@@ -134,11 +139,14 @@ def _check_domains(settings: HeldOutSettings, frame: Frame, sets: npt.NDArray[np
                 there = (frame.domain == domain) & (sets == name) & (frame.unit < settings.share)
                 cells, place = np.unique(frame.cell[there], return_inverse=True)
                 sizes = np.bincount(place, frame.num_bytes[there]).astype(np.int64).tolist()
-                held = ", ".join(f"{cell.rpartition('/')[2]} {size:,}" for cell, size in zip(cells.tolist(), sizes, strict=True))
+                units = [len(np.unique(frame.unit[there][place == i])) for i in range(len(cells))]
+                held = ", ".join(
+                    f"{cell.rpartition('/')[2]} {size:,} of {number}" for cell, size, number in zip(cells.tolist(), sizes, units, strict=True)
+                )
                 raise ConfigError(
                     f"held_out: the {name} set has too little of domain '{domain}': bytes by language are {held or 'none'}; wanted "
-                    f"{settings.min_bytes:,} in one of {', '.join(settings.languages)}; raise held_out.share, lower held_out.min_bytes, or "
-                    "name the other domains in held_out.domains"
+                    f"{settings.min_bytes:,} of {settings.min_clusters} hosts or texts in one of {', '.join(settings.languages)}; raise "
+                    "held_out.share, lower held_out.min_bytes or min_clusters, or name the other domains in held_out.domains"
                 )
 
 

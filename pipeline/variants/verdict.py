@@ -7,8 +7,9 @@ t-test over seeds speaks of the pipelines that made the corpora and not of one s
 within each cell (`statistics.resampled_changes`): it speaks of the held-out sample, the t-test of trainings, and a verdict needs both.
 
 `better` needs all of: Holm's p below `ALPHA` over all variants; an interval of the bootstrap below zero; a fall on the raw *and* the
-curated held-out documents at *each* learning rate (one shared learning rate can reverse a ranking); no cell more than `GUARD` worse.
-`worse` needs the same of a rise, without the last. All else is `inconclusive`, with what was missing.
+curated held-out documents at *each* learning rate (one shared learning rate can reverse a ranking); no cell more than `GUARD` worse; no cell
+of fewer than `LEAST_CLUSTERS` clusters.
+`worse` needs the same of a rise, whatever single cells gain. All else is `inconclusive`, with what was missing.
 
 S seeds, L learning rates, D held-out documents, G cells of both sets.
 """
@@ -25,6 +26,9 @@ from pipeline.variants.statistics import Floats, holm, paired_p, resampled_chang
 ALPHA = 0.05
 GUARD = 0.01
 """No cell may be worse by more than this share of its bits per byte."""
+LEAST_CLUSTERS = 4
+"""Of a cell. Of three clusters one alone is 1/27 = 3.7 % of the resamples, more than the 2.5 % that an interval cuts off at each end: it would
+end where the most extreme cluster is, and of one cluster it has no width at all. Of four it is .4 %."""
 RESAMPLES = 2000
 
 Word = Literal["better", "worse", "inconclusive"]
@@ -68,6 +72,8 @@ class Comparison:
     """(set, cell) -> change."""
     by_language: dict[str, float]
     """Mean over the cells of a language, both sets."""
+    thin: tuple[str, ...]
+    """Cells with fewer than `LEAST_CLUSTERS` clusters, in words."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +104,13 @@ def compare(held_out: HeldOut, rates: Sequence[float], base: Floats, variant: Fl
     rng = np.random.default_rng(0)
     changes = np.empty((*base.shape[:2], len(groups)))  # (S, L, G)
     drawn_groups = np.empty((len(groups), resamples))
+    thin = []
     for place, group in enumerate(groups):
         rows = held_out.rows(group)
         order = np.argsort(held_out.clusters[rows], kind="stable")
         firsts = np.flatnonzero(np.diff(held_out.clusters[rows][order], prepend=-1))
+        if len(firsts) < LEAST_CLUSTERS:
+            thin.append(f"{group[1]} ({group[0]}) {len(firsts)}")
         ours, theirs = (np.add.reduceat(nats[..., rows[order]], firsts, axis=-1) for nats in (base, variant))
         changes[..., place] = theirs.sum(-1) / ours.sum(-1) - 1
         drawn_groups[place] = resampled_changes(ours, theirs, resamples, rng)
@@ -121,6 +130,7 @@ def compare(held_out: HeldOut, rates: Sequence[float], base: Floats, variant: Fl
         by_language={
             lang: float(np.mean([by_cell[i] for i, other in enumerate(languages) if other == lang])) for lang in sorted(set(languages))
         },
+        thin=tuple(thin),
     )
 
 
@@ -137,6 +147,8 @@ def _judge(found: Comparison, p: float) -> Verdict:
         missing.append(f"p {p:.3f} over seeds is not below {ALPHA}")
     if min(sign * end for end in found.interval) <= 0:
         missing.append("other held-out documents could turn it")
+    if found.thin:
+        missing.append(f"too few hosts or texts, wanted {LEAST_CLUSTERS}: {', '.join(found.thin)}")
     against = [f"{name} at {rate:g}" for (name, rate), change in found.by_condition.items() if sign * change <= 0]
     if against:
         missing.append(f"another sign on {', '.join(against)}")

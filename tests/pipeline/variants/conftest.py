@@ -19,7 +19,8 @@ SETTINGS: dict[str, Any] = {
         {"name": "no_copies", "like": "raw", "add": ["exact_dedup", "document_dedup"]},
         {"name": "without_noise", "like": "raw", "sources": ["law", "news"]},
     ],
-    "held_out": {"share": 0.2, "domains": ["law", "news"], "curated": ["law"], "min_bytes": 500, "max_bytes": 3000},
+    "held_out": {"share": 0.2, "domains": ["law", "news"], "curated": ["law"], "min_bytes": 500, "min_clusters": 1,
+                 "max_bytes": 3000},
     "training": {
         "tokenizer": "bytes",
         "model": {"preset": "nano", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2},

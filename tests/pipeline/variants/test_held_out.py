@@ -16,7 +16,7 @@ from pipeline.variants.selection import read_found
 from tests.pipeline.conftest import prose, zh_prose
 from tests.pipeline.test_dedup import Maker
 
-SETTINGS = HeldOutSettings(share=0.2, curated=("law",), min_bytes=300, max_bytes=4000, max_document_bytes=700)
+SETTINGS = HeldOutSettings(share=0.2, curated=("law",), min_bytes=300, max_bytes=4000, max_document_bytes=700, min_clusters=1)
 
 
 def law_and_news() -> dict[str, list[dict[str, Any]]]:
@@ -83,6 +83,30 @@ def test_hosts_are_held_out_whole_and_measured_in_turn(make_config: Maker) -> No
         if row["measured_text"] is not None:
             assert row["measured_text"] == row["text"].encode()[:700].decode(errors="ignore")
             assert row["text"] == texts[row["id"]]
+
+
+def test_what_the_least_asks_for_is_measured_though_it_is_more_than_the_most(make_config: Maker) -> None:
+    settings = HeldOutSettings(share=0.4, curated=("law",), min_bytes=2000, max_bytes=2000, max_document_bytes=700, min_clusters=2)
+    folder, _, _ = frozen(make_config, law_and_news(), settings)
+    rows = [row for row in rows_of(folder, "documents.parquet") if row["measured_text"] is not None]
+    for group in {(row["set"], row["cell"]) for row in rows}:
+        own = [row for row in rows if (row["set"], row["cell"]) == group]
+        size = sum(len(row["measured_text"].encode()) for row in own)
+        assert 2000 <= size < 2000 + 700
+        assert len({row["cluster"] for row in own}) >= 2
+
+
+def test_a_cell_of_too_few_hosts_or_texts_is_not_measured(make_config: Maker) -> None:
+    rows = law_and_news()
+    least = 9  # of the 20 hosts of Chinese news fewer are drawn
+    settings = HeldOutSettings(share=0.3, curated=("law",), min_bytes=300, max_bytes=4000, max_document_bytes=700, min_clusters=least)
+    folder, _, _ = frozen(make_config, rows, settings)
+    clusters: dict[tuple[str, str], set[int]] = {}
+    for row in rows_of(folder, "documents.parquet"):
+        if row["measured_text"] is not None:
+            clusters.setdefault((row["set"], row["cell"]), set()).add(row["cluster"])
+    assert ("raw", "news/zh") not in clusters
+    assert min(map(len, clusters.values())) >= least
 
 
 def test_the_draw_is_of_the_share_and_independent_of_the_order_of_documents(make_config: Maker, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.variants.verdict import ALPHA, Comparison, HeldOut, bits_per_byte, compare, judge
+from pipeline.variants.verdict import ALPHA, LEAST_CLUSTERS, Comparison, HeldOut, bits_per_byte, compare, judge
 
 RATES = (0.001, 0.003)
 
@@ -61,6 +61,7 @@ def test_figures_of_two_documents_by_hand() -> None:
     assert found.by_cell == pytest.approx({("curated", "news/en"): -0.06, ("raw", "law/zh"): 0.2})
     assert found.by_language == pytest.approx({"en": -0.06, "zh": 0.2})
     assert found.interval == pytest.approx((0.07, 0.07))
+    assert found.thin == ("news/en (curated) 1", "law/zh (raw) 1")
     bits = bits_per_byte(documents, base)
     assert bits["raw", "law/zh"][1, 0] == pytest.approx(100 / np.log(2) / 100)
 
@@ -71,6 +72,13 @@ def test_a_cell_counts_alike_however_many_documents_it_has() -> None:
     base = rng.gamma(9, 1, (2, 1, 11))
     variant = base * np.where(documents.cells == "law/zh", 1.10, 1.0)
     assert compare(documents, [0.001], base, variant).change == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("clusters", "thin"), [(LEAST_CLUSTERS, ()), (LEAST_CLUSTERS - 1, ("law/zh (raw) 3",))])
+def test_a_cell_of_few_clusters_is_named_however_many_documents_it_has(clusters: int, thin: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(0)
+    documents = HeldOut(np.full(40, "raw"), np.full(40, "law/zh"), np.arange(40) % clusters, np.full(40, 1000))
+    assert compare(documents, [0.001], rng.gamma(9, 1, (2, 1, 40)), rng.gamma(9, 1, (2, 1, 40))).thin == thin
 
 
 def test_intervals_are_wider_when_documents_come_in_clusters() -> None:
@@ -85,7 +93,7 @@ def test_intervals_are_wider_when_documents_come_in_clusters() -> None:
 
 def comparison(**changes: object) -> Comparison:
     settings: dict[str, object] = {
-        "change": -0.02, "by_seed": (-0.02,) * 3, "p": 0.001, "interval": (-0.03, -0.01), "by_language": {},
+        "change": -0.02, "by_seed": (-0.02,) * 3, "p": 0.001, "interval": (-0.03, -0.01), "by_language": {}, "thin": (),
         "by_condition": {("raw", 0.001): -0.02, ("curated", 0.001): -0.02}, "by_cell": {("raw", "law/zh"): -0.02},
     }  # fmt: skip
     return Comparison(**(settings | changes))  # type: ignore[arg-type]
@@ -99,6 +107,7 @@ def comparison(**changes: object) -> Comparison:
         ({"by_condition": {("raw", 0.001): -0.03, ("curated", 0.001): 0.001}}, "another sign on curated at 0.001"),
         ({"by_condition": {("raw", 0.001): -0.03, ("raw", 0.003): 0.0}}, "another sign on raw at 0.003"),
         ({"by_cell": {("raw", "law/zh"): 0.0101}}, "a domain is worse: law/zh (raw) +1.0%"),
+        ({"thin": ("law/zh (raw) 3",)}, "too few hosts or texts, wanted 4: law/zh (raw) 3"),
     ],
 )
 def test_each_condition_alone_makes_it_inconclusive(changes: dict[str, object], missing: str) -> None:
