@@ -121,8 +121,10 @@ class Comparison:
         ngram, against = self.config.held_out.ngram, self.config.against
         works = {name: AlarmWork(self.corpus(name), self.documents, ngram) for name in self.runs}
         works["leak"] = AlarmWork(self.corpus(against), self.documents, ngram, LEAK_SHARE)
+        code = _sources("pipeline/variants", ("slices", "overlap")), _sources("stages/decontaminate", ("tokens",))
         keys = {
-            name: identity(self._selected.get(name, self._selected[against]), work.ngram, work.leak_share) for name, work in works.items()
+            name: identity(self._selected.get(name, self._selected[against]), work.ngram, work.leak_share, code)
+            for name, work in works.items()
         }
         units = {keys[name]: work for name, work in works.items()}
         done = run_phase(self.executor, self.progress, "look for leaks", self.folder("alarms"), sound_alarm, units)
@@ -181,7 +183,8 @@ class Comparison:
     def _buckets(self) -> str:
         settings = self.config.score_buckets
         assert settings is not None
-        uri = self.folder(f"buckets/{identity(self._selected[settings.of], asdict(settings))}.parquet")
+        code = _sources("pipeline/variants", ("buckets",)), _sources("pipeline/mixture", ("cells",))
+        uri = self.folder(f"buckets/{identity(self._selected[settings.of], asdict(settings), code)}.parquet")
         write_buckets(settings, self.runs, uri)
         return uri
 
