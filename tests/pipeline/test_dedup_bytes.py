@@ -92,14 +92,29 @@ def test_less_memory_means_more_partitions() -> None:
 
 
 @pytest.mark.slow
-def test_killed_in_every_phase_and_continued_gives_the_same_bytes(make_config: Maker) -> None:
-    settings = load_run(make_config({"a": rows_of_all_kinds()}, name="plain", stages=WITH_PASSAGES, engine=ENGINE))
+@pytest.mark.parametrize("with_earlier", [False, True])
+def test_killed_in_every_phase_and_continued_gives_the_same_bytes(with_earlier: bool, make_config: Maker) -> None:
+    rows = rows_of_all_kinds()
+    earlier, passage = [], prose(500, 6)
+    if with_earlier:  # it has half of the copies, and a passage that is cut from the new documents
+        first = [*rows[::2], {"id": "owner", "text": f"{prose(501, 40)}\n\n{passage}"}]
+        earlier = [finish(make_config({"first": first}, name="earlier", stages=WITH_PASSAGES, engine=ENGINE))]
+        rows = [*rows[1::2], *({"id": f"cut{n}", "text": f"{prose(510 + n, 20)}\n\n{passage}"} for n in range(3))]
+
+    def config(name: str) -> Path:
+        return make_config({"a": rows}, name=name, stages=WITH_PASSAGES, engine=ENGINE, earlier=earlier)
+
+    settings = load_run(config("plain"))
     phases = [name for name in run(settings, quiet=True)["phases"] if name not in ("start", "open")]
     assert {"annotate", "send", "band buckets", "components", "gather", "verify", "clusters", "facts", "resolve", "write"} <= set(phases)
-    config = make_config({"a": rows_of_all_kinds()}, name="killed", stages=WITH_PASSAGES, engine=ENGINE)
-    command = [sys.executable, "-m", "tests.pipeline.killer", str(config), *phases]
+    if with_earlier:
+        cuts = read_parts(settings.output, "edits")
+        assert {"cut0", "cut1", "cut2"} <= set(cuts["id"].to_pylist())
+        assert "owner" in cuts["partner"].to_pylist()
+    killed = config("killed")
+    command = [sys.executable, "-m", "tests.pipeline.killer", str(killed), *phases]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == [f"{phase}: {int(signal.SIGKILL)} {int(signal.SIGKILL)}" for phase in phases], done.stderr
-    folder = Path(finish(config))
+    folder = Path(finish(killed))
     assert output_bytes(folder) == output_bytes(settings.output)
     assert not list(folder.rglob("*.partial"))
