@@ -70,7 +70,7 @@ def numbers(window: str, start: int, end: int) -> Iterator[Found]:
         if at < taken or not _begins(window, at):
             continue
         for find in _finders(window, at):
-            found = find(window, at, before + window[start:at], after)
+            found = find(window, at, before, after)  # no word stands among digits: with them a long row would take quadratic time
             if found is not None:
                 yield found
                 taken = found.end

@@ -102,6 +102,16 @@ def test_what_stands_beside_a_number(text: str, expected: Hits) -> None:
     assert hits_of(text) == [expected]
 
 
+@pytest.mark.parametrize(("word", "expected"), [("手机 ", [("phone", "13812345678")]), ("订单 ", [])])
+def test_words_before_a_long_row_of_numbers_hold_for_all_of_it(word: str, expected: Hits) -> None:
+    assert hits_of(word + "12 34 56 " * 100 + "13812345678") == [expected]
+
+
+def test_a_megabyte_of_numbers_is_looked_at_once() -> None:
+    """With all that stands before it copied for each number this would be more than half a terabyte."""
+    assert hits_of("12 34 56 " * 110_000 + "13812345678") == [[("phone", "13812345678")]]
+
+
 BOT = "4839201756:AAHk3mQzT9wLr2Xb-VnC7yJd5_pUfEsGiOa"
 
 
