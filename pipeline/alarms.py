@@ -5,6 +5,7 @@ setting; in one published corpus a source lost 859,090 of 859,092 documents unno
 `corpus select`'s, and each alarm names the command that shows what happened.
 """
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,15 +16,17 @@ from rich.text import Text
 from pipeline.dedup.decide import MOST_CLUSTERS
 from pipeline.plan import Plan
 from stages.dedup.stage import DocumentDedup
+from stages.mixture.stage import HELD_OUT, Mixture
 
 
 def alarms(
     plan: Plan, by_source: Mapping[str, Any], by_domain: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """`{"kind": source | domain | cluster, "name", "share" | "size", "limit", "look"}` for each figure above its limit, highest first.
+    """`{"kind": source | domain | cluster | held_out, "name", "share" | "size", "limit", "look"}` for each figure above its limit.
 
     A document counts as lost that has a reason of `pipeline.output.DUPLICATES`, whatever others it has. A domain of one source has no alarm
     of its own. `clusters` are the largest ones, so at most `MOST_CLUSTERS` are named. A run without `document_dedup` has its defaults.
+    Of each kind the highest comes first. `held_out` is a domain that loses more than `max_share` to what was drawn and what resembles it.
     """
     stage = plan.stage(DocumentDedup)
     limits = stage if isinstance(stage, DocumentDedup) else DocumentDedup()
@@ -41,7 +44,21 @@ def alarms(
             name, size = cluster["survivor"], cluster["size"]
             look = f"{command} --show {shlex.quote(name)}"
             found.append({"kind": "cluster", "name": name, "size": size, "limit": limits.alarm_cluster, "look": look})
-    return found
+    return found + _held_out(plan, by_domain)
+
+
+def _held_out(plan: Plan, by_domain: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Domains of which more is held out than may be drawn. What was drawn alone is never more."""
+    stage = plan.stage(Mixture)
+    if not isinstance(stage, Mixture):
+        return []
+    most, look = stage.held_out.max_share, f"corpus inspect {shlex.quote(plan.config.output)}"
+    found = []
+    for name, tally in by_domain.items():
+        documents, apart = tally["input"][0], tally["reasons"].get(HELD_OUT, [0])[0]
+        if apart > math.ceil(most * documents):
+            found.append({"kind": HELD_OUT, "name": name, "share": apart / documents, "limit": most, "look": look})
+    return sorted(found, key=lambda alarm: (-alarm["share"], alarm["name"]))
 
 
 def largest_clusters(statistics: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -58,6 +75,9 @@ def in_words(alarm: Mapping[str, Any]) -> str:
     """
     if alarm["kind"] == "cluster":
         return f"a cluster of {alarm['size']:,} documents, of which '{alarm['name']}' was kept (alarm_cluster: {alarm['limit']:,})"
+    if alarm["kind"] == HELD_OUT:
+        apart = f"{100 * alarm['share']:.1f} % of the documents are held out, drawn ones and what resembles them"
+        return f"domain '{alarm['name']}': {apart} (held_out.max_share: {alarm['limit']:g})"
     lost = f"lost {100 * alarm['share']:.1f} % of its documents as duplicates"
     return f"{alarm['kind']} '{alarm['name']}' {lost} (alarm_share: {alarm['limit']:g})"
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,7 +24,6 @@ FACT_ROWS = pa.schema(
         "group": _I64,
         "url_group": _I64,
         "clean": pa.bool_(),
-        "root": _I64,
         "drawn": pa.bool_(),
         "earlier": pa.bool_(),
         "score": pa.float64(),
@@ -93,7 +93,6 @@ def facts(work: FactsWork) -> dict[str, Any]:
         "group": _groups(work.contents, shard, docs)[rows],
         "url_group": _groups(work.urls, shard, docs)[rows],
         "clean": clean[rows],
-        "root": asked["root"].to_numpy(),
         "drawn": drawn[rows],
         "earlier": np.full(len(rows), bool(shard.earlier)),
         "score": quality(columns)[rows],
@@ -149,8 +148,8 @@ def resolve(work: ResolveWork) -> dict[str, Any]:
     rows = arrow_files.united([message.drop_columns(list(EDGE_COLUMNS)) for message in messages])
     docs = rows["doc"].to_numpy()  # in order, as shards and their rows are
     ids = rows["id"].combine_chunks()
-    root, earlier = rows["root"].to_numpy(), np.asarray(rows["earlier"])
-    held_out = np.isin(root, root[np.asarray(rows["drawn"])]) & ~earlier  # what is like a held-out document is no training text
+    earlier = np.asarray(rows["earlier"])
+    held_out = _held_out(rows["group"].to_numpy(), np.asarray(rows["drawn"]), messages) & ~earlier
     decided = survivors(
         docs=docs,
         groups=rows["group"].to_numpy(),
@@ -184,6 +183,15 @@ def resolve(work: ResolveWork) -> dict[str, Any]:
         "url": int((decided.kind & URL != 0).sum()),
         "clusters": [[int(decided.cluster_size[i]), ids[int(i)].as_py()] for i in largest],
     }
+
+
+def _held_out(groups: Int64s, drawn: npt.NDArray[np.bool_], messages: list[pa.RecordBatch]) -> npt.NDArray[np.bool_]:
+    """Drawn documents, their copies, and what a verified pair joins to these. No further: clusters chain, and a chain may be a domain."""
+    apart = np.unique(groups[drawn])
+    near = [apart]
+    for edges in map(_edges_in, messages) if len(apart) else ():
+        near += [edges.left[np.isin(edges.right, apart)], edges.right[np.isin(edges.left, apart)]]
+    return np.isin(groups, np.concatenate(near))
 
 
 def _edges_in(message: pa.RecordBatch) -> Edges:

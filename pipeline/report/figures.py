@@ -40,6 +40,8 @@ def _alarm(alarm: Mapping[str, Any], words: Words) -> dict[str, Any]:
         values = {"size": f"{alarm['size']:,}", "name": alarm["name"], "limit": f"{alarm['limit']:,}"}
         return {"key": "alarm_cluster", "figures": values, "look": alarm["look"]}
     shares = {name: f"{100 * alarm[name]:.1f} %" for name in ("share", "limit")}
+    if alarm["kind"] == "held_out":
+        return {"key": "alarm_held_out", "figures": shares | {"name": alarm["name"]}, "look": alarm["look"]}
     values = shares | {"name": alarm["name"]} | {f"kind_{language}": words[alarm["kind"]][language] for language in ("en", "zh")}
     return {"key": "alarm_source", "figures": values, "look": alarm["look"]}
 

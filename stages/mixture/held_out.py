@@ -1,8 +1,8 @@
 """Which documents are set apart to measure models on, before anything else is decided.
 
 A document is drawn with all of its host, or, if it has no URL with a host, with its exact copies: a hash of the run's seed and of that unit
-falls into one of a thousand steps, and of each domain some steps are drawn. So the draw depends on no filter and no order. What shares a
-verified cluster of near-duplicates with a drawn document leaves the training too (`pipeline.dedup.decide`).
+falls into one of a thousand steps, and of each domain some steps are drawn. So the draw depends on no filter and no order. The copies of a
+drawn document and what is verified to resemble it leave the training too (`pipeline.dedup.decide`).
 
 Steps are drawn in order: the first `share` of them, and more until the domain has `min_documents` and `min_bytes`, but never more than
 `max_share` of its documents: a step with a host that would take more is left out. A domain that is one host has nothing held out.

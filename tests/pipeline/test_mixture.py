@@ -83,6 +83,44 @@ def test_near_duplicates_of_a_held_out_document_are_held_out_with_it(mixed: Mixe
     assert kept.isdisjoint(name.rpartition("-")[0] for name in heldout)
 
 
+def chain(num: int) -> list[dict[str, Any]]:
+    """Stretches of one text, each moved by 15 of 204 words: neighbours share 185 of 215 shingles (.860), the next 170 of 230 (.739)."""
+    words = prose(7, 60).replace(".", "").lower().split()
+    return [{"id": f"{n:02}", "text": " ".join(words[15 * n : 15 * n + 204]), "url": f"https://h{n}.org/"} for n in range(num)]
+
+
+def test_a_drawn_document_takes_what_resembles_it_and_not_the_chain_that_hangs_on_it(make_config: Mixed) -> None:
+    apart = {"share": 0.001, "min_documents": 1, "min_bytes": 0}
+    config = make_config({"web": chain(26)}, stages=[{"document_dedup": {}}, {"mixture": {"held_out": apart}}])
+    summary = run(load_run(config), quiet=True)
+    book = ledger(summary["output"])
+    (drawn,) = (int(row["id"]) for row in read_parts(summary["output"], "heldout").to_pylist() if row["drawn"])
+    held = {int(name) for name, row in book.items() if "held_out" in row["reasons"]}
+    assert held == {drawn - 1, drawn, drawn + 1} & set(range(26))
+    kept = {int(name) for name, row in book.items() if row["fate"] == "kept"}
+    for name, row in book.items():
+        if int(name) not in held | kept:
+            assert row["reasons"] == ["near_duplicate"]
+            assert int(row["duplicate_of"]) in kept & {int(name) - 1, int(name) + 1}
+    assert len(kept) >= 8
+    assert [alarm["kind"] for alarm in summary["alarms"]] == ["source"]  # the chain loses more than half to what is kept of it
+
+
+def test_a_domain_that_loses_more_than_may_be_drawn_raises_an_alarm(make_config: Mixed) -> None:
+    pages = [{"id": f"page-{n}", "text": f"{prose(1, 20)} Page {n}.", "url": f"https://h{n}.org/"} for n in range(8)]
+    others = [{"id": f"other-{n}", "text": prose(100 + n), "url": f"https://same.org/{n}"} for n in range(12)]  # too many to be drawn
+    stages = [{"document_dedup": {}}, {"mixture": {"held_out": {"share": 0.001, "min_documents": 1, "min_bytes": 0}}}]
+    config = load_run(make_config({"pages": pages + others}, stages=stages))
+    summary = run(config, quiet=True)
+    assert summary["mixture"]["held_out"]["web"]["documents"] == 1
+    look = f"corpus inspect {config.output}"
+    assert summary["alarms"] == [{"kind": "held_out", "name": "web", "share": 0.4, "limit": 0.1, "look": look}]
+    assert "domain 'web': 40.0 % of the documents are held out, drawn ones and what resembles them" in (
+        Path(config.output) / "README.md"
+    ).read_text(encoding="utf-8")
+    assert "are held out, drawn ones" in (Path(config.output) / "report/index.html").read_text(encoding="utf-8")
+
+
 def test_weights_give_domains_their_shares_and_repeats_are_within_one_of_them(mixed: Mixed) -> None:
     summary = run(load_run(mixed(method="manual", shares={"law": 0.5, "news": 0.2, "web": 0.3}, budget=200_000)), quiet=True)
     corpus = read_parts(summary["output"], "corpus").to_pylist()
