@@ -20,7 +20,7 @@ from pipeline.quality.documents import TEST
 from pipeline.quality.windows import Cut
 from stages.quality.calibration import Calibration, Floats, balanced, calibrate
 from stages.quality.stage import MIN_TOKENS
-from stages.quality.weights import Sums, Weights, sums
+from stages.quality.weights import Weights, sums
 
 Parts = npt.NDArray[np.int64]
 
@@ -49,7 +49,7 @@ def cross_fit(table: pa.Table, part: Parts, found: Cut, models: list[Weights]) -
     )
     for number, model in enumerate(models):
         texts, parts = sums(found.text, found.sentences, model)
-        for scored, pieces in ((documents, texts), (windows, _sums_of(found, parts)), (of_sentences, parts)):
+        for scored, pieces in ((documents, texts), (windows, parts.over(found.first, found.last)), (of_sentences, parts)):
             own = fold[scored.document] == number
             scored.margin[own], scored.tokens[own] = pieces.margin[own], pieces.tokens[own]
     calibration = _fit([documents.take(documents.tokens > 0), windows.take(windows.tokens > 0)], table)
@@ -82,12 +82,6 @@ def _fit(groups: list[_Scored], table: pa.Table, by_length: bool = False) -> Cal
     group = np.repeat(np.arange(len(groups)), [len(scored.document) for scored in groups])
     lang, kind, domain, source = (codes_of(table, name)[document] for name in ("lang", "kind", "domain", "source"))
     return calibrate(margin, tokens, is_good(table)[document], balanced(lang, kind, group, domain, source), by_length)
-
-
-def _sums_of(pieces: Cut, parts: Sums) -> Sums:
-    """Of windows, from those of their sentences: as the stage scores paragraphs."""
-    total, rows, tokens = (np.append(0, np.cumsum(values))[[pieces.first, pieces.last]] for values in parts)
-    return Sums(total[1] - total[0], rows[1] - rows[0], tokens[1] - tokens[0])
 
 
 def codes_of(table: pa.Table, name: str) -> npt.NDArray[np.int64]:

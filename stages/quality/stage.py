@@ -224,8 +224,7 @@ def _paragraphs(parts: Sums, cut: Sentences) -> tuple[Sums, npt.NDArray[np.int64
     starts = np.ones(len(document), np.bool_)
     starts[1:] = (document[1:] != document[:-1]) | (cut.paragraphs[1:] != cut.paragraphs[:-1])
     first = np.flatnonzero(starts)
-    total, rows, tokens = (np.append(0, np.cumsum(values))[np.append(first, len(document))] for values in parts)
-    return Sums(np.diff(total), np.diff(rows), np.diff(tokens)), np.searchsorted(document[first], np.arange(len(cut.offsets)))
+    return parts.over(first, np.append(first, len(document))[1:]), np.searchsorted(document[first], np.arange(len(cut.offsets)))
 
 
 def _over(function: np.ufunc, values: Floats, offsets: npt.NDArray[np.int64]) -> Floats:

@@ -62,6 +62,14 @@ class Sums(NamedTuple):
         """0 for a text without tokens."""
         return np.where(self.tokens > 0, self.total / np.maximum(self.rows, 1), 0.0)
 
+    def over(self, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> "Sums":
+        """Of the runs `first:last` of these texts, ascending and none empty.
+
+        Each is added up by itself: differences of a running sum round by all that stands before, and so by the batch.
+        """
+        ends = np.stack([first, last], axis=1).ravel()
+        return Sums(*(np.add.reduceat(np.append(values, 0), ends)[::2] for values in self))
+
 
 def weights(model: Any) -> Weights:
     """Collapse a fastText model of the labels `GOOD` and `BAD`, whose number of buckets is a power of two."""

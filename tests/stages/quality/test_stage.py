@@ -16,6 +16,7 @@ from configs.loader import SettingError
 from stages.batch import Batch
 from stages.quality.model import KIND, TOKENS, load_model
 from stages.quality.stage import MIN_TOKENS, Quality
+from stages.quality.weights import hashes
 
 GOOD_LINE = "The menu and the menu, and the menu, and the menu. "
 BAD_LINE = "River click | river click | river click | river. "
@@ -138,6 +139,19 @@ def test_neither_batch_nor_order_matters(plain: str, texts: list[str], at: int) 
     together = scored(stage, [*texts]).to_pylist()
     assert scored(stage, texts[:at]).to_pylist() + scored(stage, texts[at:]).to_pylist() == together
     assert scored(stage, texts[::-1]).to_pylist() == together[::-1]
+
+
+def test_a_paragraph_is_added_up_by_itself_whatever_stands_before_it_in_the_batch(plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model(plain)
+    slot = np.flatnonzero(model.weights.keys == hashes(["river"])[1])
+    words = model.weights.words.copy()
+    words[slot] = 1e20  # beside it a running sum of 53 bits knows nothing of the others
+    heavy = model._replace(weights=model.weights._replace(words=words))
+    monkeypatch.setattr("stages.quality.stage.load_model", lambda _: heavy)
+    stage, text = Quality(models={"en": (plain,)}), f"{GOOD_LINE}\n\n{GOOD_LINE}the menu, the menu.\n\n{GOOD_LINE}"
+    alone = scored(stage, [text]).to_pylist()[0]
+    assert alone["paragraph_quality"] > 0.5
+    assert scored(stage, ["The river and the river.", f"{text}\n\nThe river and the river.", text]).to_pylist()[2] == alone
 
 
 def test_weights_step_at_their_percentiles(plain: str) -> None:

@@ -110,6 +110,14 @@ def test_a_long_sentence_counts_as_a_repeat_the_second_time_and_in_its_own_docum
     assert (documents.tokens[2], parts.tokens.tolist()[-2:]) == (16, [8, 8])
 
 
+def test_runs_of_sentences_are_added_up_each_by_itself() -> None:
+    found = Sums(np.array([1e20, 0.1, 0.2, 1e20, 0.3]), np.arange(5), np.arange(5) * 2)
+    runs = found.over(np.array([1, 3]), np.array([3, 5]))
+    assert [values.tolist() for values in runs] == [[0.1 + 0.2, 1e20], [3, 7], [6, 14]]
+    none = np.zeros(0, np.int64)
+    assert [values.tolist() for values in Sums(np.zeros(0), none, none).over(none, none)] == [[], [], []]
+
+
 def test_training_gives_the_same_bytes_each_time(tmp_path: Path) -> None:
     settings = {"lr": 0.5, "dim": 8, "epoch": 2, "wordNgrams": 2, "bucket": 1 << 10, "minCount": 1, "seed": 3}
     for name in ("a", "b"):
