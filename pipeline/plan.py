@@ -27,6 +27,7 @@ from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.measure import Measure
 from stages.mixture.stage import Mixture, check_domains
+from stages.quality.stage import check_thresholds
 from stages.schema import DOCUMENT
 from stages.select import Select
 from stages.stage import Stage, fold_schemas
@@ -140,7 +141,9 @@ def make_plan(config: RunConfig) -> Plan:
     stages = complete_stages(config.stages)
     check_stages(stages)
     _check_memory(config, stages)
-    check_domains(config.stages, [source.domain or source.name for source in config.sources])
+    domains = [source.domain or source.name for source in config.sources]
+    check_domains(config.stages, domains)
+    check_thresholds(config.stages, domains)
     inputs = list_inputs(config)
     _check_output(config, inputs)
     for source, files in inputs:

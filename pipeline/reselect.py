@@ -10,7 +10,7 @@ import orjson
 from configs.errors import RunError
 from pipeline import storage
 from pipeline.claim import claim, locked
-from pipeline.config import Engine, as_settings
+from pipeline.config import as_settings
 from pipeline.dedup.found import Found
 from pipeline.engine import InProcess
 from pipeline.manifest import identity
@@ -19,10 +19,13 @@ from pipeline.progress import Progress
 from pipeline.record import config_of, read_record
 from pipeline.run import Runner, finish, write_found
 from stages.mixture.stage import check_domains
+from stages.quality.stage import check_thresholds
 
 
 def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet: bool = False, overwrite: bool = False) -> dict[str, Any]:
     """Select again; the new folder's summary. It refers to the intermediates of `run_folder`, which must stay.
+
+    `run.json` holds no engine, as none of it changes a byte: what the run was given, `pipeline.record.MEMORY` may be given again.
 
     Raises `RunError` if an override would change what was computed, if the intermediates are gone, and if `output_folder` holds
     anything but this selection (or, with `overwrite`, another run of ours).
@@ -31,11 +34,14 @@ def select(run_folder: str, output_folder: str, overrides: Sequence[str], quiet:
         raise RunError(f"--output: {output_folder} is the run itself; a selection needs a folder of its own")
     settings, data = _read(run_folder)
     before = config_of(run_folder, settings)
-    engine = Engine(executor="inprocess", work=data["work"] or storage.join(run_folder, "work"))
-    config = replace(config_of(run_folder, settings, overrides), output=output_folder, engine=engine)
+    config = config_of(run_folder, settings, overrides)
+    engine = replace(config.engine, executor="inprocess", work=data["work"] or storage.join(run_folder, "work"))
+    config = replace(config, output=output_folder, engine=engine)
     stages = complete_stages(config.stages)
     check_stages(stages)
-    check_domains(config.stages, [source.domain or source.name for source in config.sources])
+    domains = [source.domain or source.name for source in config.sources]
+    check_domains(config.stages, domains)
+    check_thresholds(config.stages, domains)
     for old, new in zip(before.stages, stages, strict=True):
         if (old.key, old.computed_by()) != (new.key, new.computed_by()):
             raise RunError(f"stages.{new.key}: this setting changes what is computed, not only what is selected; use `corpus run`")

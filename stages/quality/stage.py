@@ -15,7 +15,9 @@ that of sentences are read when documents are selected, so `corpus select` chang
 ensemble: mean or maximum of their probabilities and percentiles. Speed, and what the scores are worth: docs/quality.md.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -50,6 +52,7 @@ MIN_TOKENS = 5
 BUCKETS = 20
 RULE = "low_quality_sentence"
 
+_THRESHOLDS = ("min_quality", "min_percentile", "top_share")
 _SCORES = ("quality", "quality_percentile", "quality_domain_percentile", "paragraph_quality", "sentence_quality", "sentence_quality_min")
 
 
@@ -82,7 +85,7 @@ class Quality(Stage):
     def __post_init__(self) -> None:
         if not self.models or not all(self.models.values()):
             raise SettingError("models", "got none, wanted a model for each language, as in {zh: [out/quality_zh]}")
-        for setting in ("min_quality", "min_percentile", "top_share"):
+        for setting in _THRESHOLDS:
             for group in getattr(self, setting):
                 if group.partition("/")[0] not in self.models:
                     raise SettingError(setting, f"got the language of '{group}', wanted one with a model: {', '.join(self.models)}")
@@ -212,6 +215,20 @@ class Quality(Stage):
     @property
     def _folders(self) -> list[str]:
         return list(dict.fromkeys(folder for folders in self.models.values() for folder in folders))
+
+
+def check_thresholds(stages: Iterable[Stage], domains: Iterable[str]) -> None:
+    """Raises `ConfigError` for a threshold of a domain that no source of the run has."""
+    known = sorted(set(domains))
+    for number, stage in enumerate(stages):
+        for setting in _THRESHOLDS if isinstance(stage, Quality) else ():
+            for group in getattr(stage, setting):
+                _, slash, domain = group.partition("/")
+                if slash and domain not in known:
+                    near = get_close_matches(domain, known, n=1)
+                    hint = f"; did you mean '{near[0]}'?" if near else ""
+                    raise ConfigError(f"stages[{number}].quality.{setting}.{group}: no source has the domain '{domain}'{hint}; there are: "
+                                      f"{', '.join(known)}")  # fmt: skip
 
 
 def _long(score: Floats, tokens: npt.NDArray[np.int64]) -> Floats:

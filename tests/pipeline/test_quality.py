@@ -267,6 +267,19 @@ def test_models_that_do_not_fit_are_refused_before_the_run(scored: Callable[...,
     assert "wanted numbers from 0 to 100" in refused(weights_by_percentile={"good": 2})
 
 
+@pytest.mark.parametrize("setting", ["min_quality", "min_percentile", "top_share"])
+def test_a_threshold_of_a_domain_that_no_source_has_is_refused(
+    scored: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setattr("stages.quality.stage.Quality.check", lambda _: None)  # it may refuse for the lack of reference documents
+    message = rf"stages\[1\].quality.{setting}.en/wbe: no source has the domain 'wbe'; did you mean 'web'\?; there are: web"
+    with pytest.raises(ConfigError, match=message):
+        make_plan(load_run(scored(**{setting: {"en/wbe": 0.3}})))
+    folder = run(load_run(scored(**{setting: {"en/web": 0.3}})), quiet=True)["output"]
+    with pytest.raises(ConfigError, match=message.replace("1", "2", 1)):
+        select(folder, str(tmp_path / "selected"), (f"stages.quality.{setting}.en/wbe=0.3",), quiet=True)
+
+
 def test_the_shipped_training_files_are_valid() -> None:
     root = Path(__file__).parents[2]
     files = sorted(file for folder in ("quality", "safety") for file in (root / "configs" / folder).glob("*.yaml"))
