@@ -11,6 +11,9 @@ from configs.loader import load, override, parse_yaml
 from pipeline import storage
 from pipeline.config import RunConfig
 
+MEMORY = ("engine.memory_per_worker", "engine.components_memory")
+"""What a selection may be told of the engine: it runs in this process, beside the intermediates of its run."""
+
 
 def read_record(folder: str) -> dict[str, Any]:
     """What `run.json` holds. Raises `RunError` if there is none, or it is damaged."""
@@ -28,7 +31,7 @@ def config_of(folder: str, settings: dict[str, Any], overrides: Sequence[str] = 
     """The configuration that `run.json` holds, with overrides; its output is `folder`. Raises `ConfigError` for a bad override."""
     node = parse_yaml(yaml.safe_dump(settings | {"output": folder}, allow_unicode=True), "run.json")
     for assignment in overrides:
-        if assignment.startswith("engine"):
-            raise ConfigError(f"--set {assignment}: a selection has no engine settings")
+        if assignment.startswith("engine") and assignment.partition("=")[0] not in MEMORY:
+            raise ConfigError(f"--set {assignment}: a selection has no engine settings but {' and '.join(MEMORY)}")
         override(node, assignment)
     return load(RunConfig, node)

@@ -236,6 +236,23 @@ def test_components_may_have_more_memory_than_a_worker(make_config: Maker, monke
     assert sum(row["fate"] == "kept" for row in book_of(config, "engine.components_memory=8GB").values()) == 1
 
 
+def test_a_selection_may_have_as_much_memory_as_its_run(make_config: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_config({"a": [{"id": f"copy-{n}", "text": prose(1)} for n in range(7)]})
+    more = ("engine.components_memory=8GB", "engine.memory_per_worker=9GB")
+    monkeypatch.setattr("pipeline.dedup.rounds.forest_bytes", lambda documents: documents << 30)
+    monkeypatch.setattr("pipeline.dedup.rounds.MEMBER_BYTES", 1 << 30)
+    assert sum(row["fate"] == "kept" for row in book_of(config, *more).values()) == 1
+    output = load_run(config).output
+    with pytest.raises(RunError, match=r"components_memory: got 2,000,000,000 bytes"):
+        select(output, f"{output}-less", (), quiet=True)
+    with pytest.raises(RunError, match=r"memory_per_worker: got 2,000,000,000 bytes"):
+        select(output, f"{output}-half", more[:1], quiet=True)
+    select(output, f"{output}-again", more, quiet=True)
+    assert output_bytes(f"{output}-again") == output_bytes(output)
+    with pytest.raises(ConfigError, match=r"no engine settings but engine.memory_per_worker and engine.components_memory"):
+        select(output, f"{output}-workers", ("engine.workers=4",), quiet=True)
+
+
 def test_known_hosts_count_more_or_less_with_their_subdomains(make_config: Maker, tmp_path: Path) -> None:
     weights = tmp_path / "hosts.txt"
     weights.write_text("# known\nGood.example 2\nbad.good.example  0.5\n")
