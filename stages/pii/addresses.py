@@ -11,17 +11,23 @@ import re
 from collections.abc import Iterator
 
 from stages.pii import Found
+from stages.pii.words import words
 
 _LOCAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%+\-]{0,62}[A-Za-z0-9_])?$")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}")
 _RESERVED = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org|cn)|example|test|invalid|local|localhost)$", re.I)
 _FILES = re.compile(
-    r"(?:png|jpe?g|gif|svg|webp|css|[jt]sx?|json|html?|py|go|rs|md|txt|xml|ya?ml|scss|less|vue|zip|tar|gz|service|scope|slice|socket|timer|"
-    r"mount|target)$",
+    r"(?:png|jpe?g|gif|svg|webp|css|[jt]sx?|json|html?|go|txt|xml|ya?ml|scss|less|vue|zip|tar|gz|service|scope|slice|socket|timer|mount|target)$",
     re.I,
 )
+_SOURCES = re.compile(r"(?:^|\.)(?:v?\d\w*|latest|main|master|next|dev)\.(?:md|py|rs)$", re.I)
+"""These endings are countries too: a file is what has a version before it (lib@1.2.rs)."""
 _VERSION_WORDS = re.compile(r"(?:\b(?:version|ver\.?|release|build|firmware|driver)|版本号?|固件|驱动|第|条|节|§)\s*[:：]?\s*[vV]?$", re.I)
-_ADDRESS_WORDS = re.compile(r"ip|地址|address|host|server|服务器|主机|网关|gateway|dns|ping|login|登录|from|client|remote", re.I)
+_ADDRESS_WORDS = words(
+    "地址|服务器|主机|网关|登录",
+    "(?:ip(?:v[46])?|address|(?:file|mail|name|proxy|web)?server|(?:local)?host(?:name)?|gateway|dns|ping|login|from|client|remote)"
+    "(?:addr|address|s|es|ed|ing)?",
+)
 _SECTION = re.compile(r"\s*(?:章|节|条|版|chapter|section)", re.I)
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}$")
 _PATTERN = re.compile(r"(?:^|@)[xX]{2,}(?:[@.]|$)")
@@ -37,6 +43,7 @@ def emails(window: str, start: int, end: int) -> Iterator[Found]:
     begin = start - len(local[0])
     if (
         _FILES.match(domain[0].rpartition(".")[2])
+        or _SOURCES.search(domain[0])
         or _RESERVED.search(domain[0])
         or ".." in local[0]
         or _PATTERN.search(local[0] + "@" + domain[0])

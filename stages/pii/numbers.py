@@ -20,21 +20,31 @@ from functools import lru_cache
 import phonenumbers
 
 from stages.pii import Found
+from stages.pii.words import words
 
 BEFORE, AFTER = 28, 10
 """Characters of context that are read."""
 
-_PHONE_WORDS = re.compile(
-    r"手机|电话|热线|致电|联系|传真|微信|短信|来电|拨打|tel|phone|mobile|cell|call|fax|whatsapp|sms|dial|contact", re.I
+_PHONE_WORDS = words(
+    "手机|电话|热线|致电|联系|传真|微信|短信|来电|拨打",
+    "(?:tel|[a-z]*(?:phone|mobile)|cell|fax|contact)(?:no|num|number|s)?|telefon[aeo]?|cellular|whatsapp|sms|callback|"
+    "(?:call|contact|dial|fax|phone)(?:s|es|d|l?ed|l?ing)?",
 )
-_CARD_WORDS = re.compile(r"卡号|银行卡|信用卡|借记卡|储蓄卡|账号|帐号|账户|帐户|card|visa|mastercard|account|\bpan=", re.I)
+_CARD_WORDS = words(
+    "卡号|银行卡|信用卡|借记卡|储蓄卡|账号|帐号|账户|帐户",
+    r"(?:(?:bank|credit|debit|pay)?card|visa|mastercard|account)(?:holder|no|num|number|s)?|pan(?==)",
+)
 _IDENTITY_WORDS = re.compile(r"身份证|证件号|身份号码|公民身份|ID card|identity", re.I)
 _PASSPORT_WORDS = re.compile(r"护照(?:编号)?|passport", re.I)
-_OTHER_WORDS = re.compile(
-    r"订单|单号|编号|流水|序列号|序号|文号|批号|条码|货号|快递|运单|版本|学号|工号|案号|登记号|许可证|注册号|专利|书号|刊号|时间戳|"
-    r"isbn|issn|doi|order|tracking|invoice|serial|ticket|version|patent|sku|part no|model|uuid|hash|timestamp|case no|receipt|registration",
-    re.I,
+_OTHER_WORDS = words(
+    "(?:订单|单号|编号|流水|序列号|序号|文号|批号|条码|货号|快递|运单|版本|学号|工号|案号|登记号|许可证|注册号|专利|书号|刊号|时间戳)"
+    "(?!员|人|小哥|师傅|客服|经理|主管|专员|代理|公司|网点|驿站|部|商|线|权)",  # 快递员, 订单客服: somebody
+    r"(?:isbn|issn|doi|(?:back|pre|work)?order(?!\s+to\b)|tracking|invoice|serial|ticket|version|patent|sku|part no|model|uuid|hash|"
+    r"timestamp|case no|receipt|registration)(?:code|id|no|num|number|s|es)?",
 )
+_PHONE_NAME = re.compile(r"tel|phone|mobile|cell|call|fax|whatsapp|sms|dial|contact", re.I)
+_CARD_NAME = re.compile(r"card|visa|account|\bpan=", re.I)
+"""Names such as `usermobile=` run words together."""
 
 _MOBILE = re.compile(r"(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:\d{8}|-\d{4}-\d{4}| \d{4} \d{4}|-\d{8}| \d{8})")
 _TOLL_FREE = re.compile(r"18(?:00|33|44|55|66|77|88)")
@@ -83,9 +93,9 @@ def _finders(window: str, at: int) -> tuple[Callable[[str, int, str, str], Found
     name = _NAME.search(window, max(0, at - BEFORE), at)
     if name is None or window[at] == "+":
         return (_identity, _mobile, _card, *of_phones[1:])
-    if _PHONE_WORDS.search(name[0]):
+    if _PHONE_NAME.search(name[0]):
         return of_phones
-    return (_identity, _card) if _CARD_WORDS.search(name[0]) else (_identity,)
+    return (_identity, _card) if _CARD_NAME.search(name[0]) else (_identity,)
 
 
 def _begins(window: str, at: int) -> bool:
@@ -102,10 +112,10 @@ def _ends(window: str, at: int) -> bool:
     return not (following[:1].isascii() and following[:1].isalnum()) and not re.match(r"[.%_@][\dA-Za-z]", following)
 
 
-def _other(before: str, words: re.Pattern[str]) -> bool:
-    """Whether the nearest word before it names something else than `words`."""
+def _other(before: str, own_words: re.Pattern[str]) -> bool:
+    """Whether the nearest word before it names something else than `own_words`."""
     other = [m.end() for m in _OTHER_WORDS.finditer(before)]
-    own = [m.end() for m in words.finditer(before)]
+    own = [m.end() for m in own_words.finditer(before)]
     return bool(other) and max(other) > max(own, default=-1)
 
 
