@@ -1,7 +1,7 @@
 """Documents by their score: of each domain and language as many bytes in each bucket, so that buckets differ in nothing else.
 
-A score that means quality makes bits per byte fall from bucket to bucket, whatever it was trained to tell apart. Were there as many documents
-in each, a score that grows with the length would give the highest bucket another mix of domains.
+A score that means quality makes bits per byte fall from bucket to bucket, whatever it was trained to tell apart. Were there as many
+documents in each, a score that grows with the length would give the highest bucket another mix of domains.
 """
 
 from collections.abc import Mapping

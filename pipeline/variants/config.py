@@ -55,8 +55,8 @@ class HeldOutSettings:
     min_clusters: Positive = LEAST_CLUSTERS
     """And be of so many hosts (texts, where there are none). A verdict needs as many as the default."""
     max_bytes: Bytes = 4_000_000
-    """Of a domain's text in one language, of each set, so much is measured, but as much as the minima ask for; the rest of what is drawn stays
-    out of training too."""
+    """Of a domain's text in one language, of each set, so much is measured, and more where the minima ask for it; the rest of what is drawn
+    stays out of training too."""
     max_document_bytes: Bytes = 32_768
     """Of a document so much is measured, from its beginning, so that no long one stands for its domain."""
     ngram: Annotated[int, Between(5, 64)] = 13

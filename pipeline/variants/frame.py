@@ -11,14 +11,16 @@ import xxhash
 from pipeline import judge
 from pipeline.dedup.found import Found
 from pipeline.dedup.send import content_hashes
+from pipeline.variants.names import Names
 from stages.dedup.components import forest, join, settle
 from stages.dedup.urls import host_of
 from stages.dedup.verify import jaccard
 from stages.filters.rules import primary_subtag
-from stages.mixture.held_out import draws
+from stages.mixture.held_out import draws_of
 
 MOST_HOST_SHARE = 0.1
-"""A host with more of its domain's documents in a language is no unit that could be held out; its documents are drawn one by one."""
+"""A host with more of its domain's documents in a language is no unit that could be held out; its documents are drawn one by one. So is a
+file of them."""
 
 UInt64s = npt.NDArray[np.uint64]
 
@@ -34,9 +36,9 @@ class Frame:
     """Shard and row, see `stages.schema.doc_reference`."""
     content: UInt64s
     """Equal for copies: half of the content hash, by which 10 billion texts would have 3 collisions."""
-    source: npt.NDArray[np.str_]
-    domain: npt.NDArray[np.str_]
-    cell: npt.NDArray[np.str_]
+    source: Names
+    domain: Names
+    cell: Names
     """Domain and language, `law/zh`."""
     num_bytes: npt.NDArray[np.int64]
     unit: npt.NDArray[np.float64]
@@ -55,19 +57,19 @@ def read_frame(found: Found, seed: int) -> Frame:
         tables.append(pa.table(plain | {"reference": shard.documents()}))
     table = pa.concat_tables(tables).set_column(0, "id", pa.chunked_array(ids, pa.string()))
     table = table.filter(pc.and_(pc.is_null(table["fault"]), pc.greater(table["num_chars"], 0))).combine_chunks()
-    domains = [str(domain) for domain in table["domain"].to_pylist()]
-    cell = np.array([f"{d}/{primary_subtag(lang or 'und')}" for d, lang in zip(domains, table["lang"].to_pylist(), strict=True)], np.str_)
-    drawn_by = table.set_column(table.schema.get_field_index("url"), "url", _smaller_hosts(table["url"], cell))
+    domain, content = Names.of(table["domain"]), content_hashes(table["content_hash"])[0]
+    cell = _cells(domain, table["lang"])
+    units = _units(table["url"], cell, content)
     return Frame(
         ids=table["id"].combine_chunks(),
         reference=table["reference"].to_numpy(),
-        content=content_hashes(table["content_hash"])[0],
-        source=np.array(table["source"].to_pylist(), np.str_),
-        domain=np.array(domains, np.str_),
+        content=content,
+        source=Names.of(table["source"]),
+        domain=domain,
         cell=cell,
         num_bytes=table["num_bytes"].to_numpy(),
-        unit=draws(drawn_by, _own_seed(seed, "unit")),
-        second_unit=draws(drawn_by, _own_seed(seed, "second unit")),
+        unit=draws_of(units, _own_seed(seed, "unit")),
+        second_unit=draws_of(units, _own_seed(seed, "second unit")),
     )
 
 
@@ -76,19 +78,38 @@ def _own_seed(seed: int, name: str) -> int:
     return xxhash.xxh3_64_intdigest(f"comparison {seed} {name}".encode())
 
 
-def _smaller_hosts(urls: pa.ChunkedArray, cells: npt.NDArray[np.str_]) -> pa.Array:
-    """The URLs, null where their host is no unit."""
-    hosts = np.array([host_of(url) or "" for url in urls.to_pylist()], np.str_)
-    places = {cell: np.flatnonzero(cells == cell) for cell in np.unique(cells).tolist()}
-    own = np.zeros(len(hosts), np.bool_)
-    for rows in places.values():
-        names, place, counts = np.unique(hosts[rows], return_inverse=True, return_counts=True)
-        own[rows] = ((names != "") & (counts <= MOST_HOST_SHARE * len(rows)))[place]
-    return pc.if_else(pa.array(own), urls.combine_chunks(), pa.scalar(None, pa.string()))
+def _cells(domain: Names, langs: pa.ChunkedArray) -> Names:
+    encoded = pc.dictionary_encode(pc.fill_null(langs.combine_chunks(), "und"))
+    subtags = [primary_subtag(lang) for lang in encoded.dictionary.to_pylist()]
+    pairs, codes = np.unique(domain.codes.astype(np.int64) * max(1, len(subtags)) + encoded.indices.to_numpy(), return_inverse=True)
+    return Names.renamed(codes, [f"{domain.values[pair // len(subtags)]}/{subtags[pair % len(subtags)]}" for pair in pairs.tolist()])
+
+
+def _units(urls: pa.ChunkedArray, cell: Names, content: UInt64s) -> UInt64s:
+    """What is drawn together, (n,): equal for documents of a host, or for copies where there is none or it is no unit."""
+    encoded = pc.dictionary_encode(pa.chunked_array([_hosts(part) for part in _parts(urls)], pa.string())).combine_chunks()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy()
+    rows = np.flatnonzero(codes >= 0)
+    hashes = np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in encoded.dictionary.to_pylist()], np.uint64)
+    pairs = codes[rows] * np.int64(len(cell.values)) + cell.codes[rows]
+    _, place, counts = np.unique(pairs, return_inverse=True, return_counts=True)
+    rows = rows[counts[place] <= MOST_HOST_SHARE * np.bincount(cell.codes)[cell.codes[rows]]]
+    units = content.copy()
+    units[rows] = hashes[codes[rows]]
+    return units
+
+
+def _parts(urls: pa.ChunkedArray) -> list[pa.ChunkedArray]:
+    """So few URLs at a time that they may be Python's."""
+    return [urls.slice(begin, 1 << 16) for begin in range(0, len(urls), 1 << 16)]
+
+
+def _hosts(urls: pa.ChunkedArray) -> pa.Array:
+    return pa.array([host_of(url) for url in urls.to_pylist()], pa.string())
 
 
 def similar_contents(found: Found, frame: Frame, similarity: float) -> tuple[UInt64s, UInt64s]:
-    """Pairs of contents with a verified Jaccard similarity of at least so much, in one order or both; none with documents of earlier runs."""
+    """Pairs of contents with a verified Jaccard similarity of at least so much, in one order or both; none of earlier runs' documents."""
     none = np.zeros(0, np.uint64)
     if found.overlaps is None:
         return none, none

@@ -64,11 +64,11 @@ def freeze(
     if frozen := units.done(["frozen"]):
         return frozen["frozen"]
     frame = read_frame(found, seed)
-    drawn, sets = _draw(settings, frame)
-    measured = _measured(settings, frame, drawn, sets)
-    _check_domains(settings, frame, sets, measured)
+    drawn, curated = _draw(settings, frame)
+    measured = _measured(settings, frame, drawn, curated)
+    _check_domains(settings, frame, curated, measured)
     uri = storage.join(folder, "documents.parquet")
-    write_parquet(uri, _documents(settings, found, frame, np.flatnonzero(drawn), sets, measured))
+    write_parquet(uri, _documents(settings, found, frame, np.flatnonzero(drawn), curated, measured))
     left, right = similar_contents(found, frame, similarity)
     own = np.unique(frame.content[drawn])
     near = np.concatenate([left[np.isin(right, own)], right[np.isin(left, own)]])
@@ -83,7 +83,8 @@ def freeze(
     gone = kind >= 0
     ids = frame.ids.filter(pa.array(gone))
     kinds = pa.array(KINDS).take(pa.array(kind[gone]))
-    write_parquet(storage.join(folder, "removed.parquet"), pa.table({"id": ids, "kind": kinds, "domain": frame.domain[gone].tolist()}))
+    domains = frame.domain.at(np.flatnonzero(gone))
+    write_parquet(storage.join(folder, "removed.parquet"), pa.table({"id": ids, "kind": kinds, "domain": domains}))
     storage.write_bytes(storage.join(folder, "taken.txt"), "".join(f"{name}\n" for name in ids.to_pylist()).encode())
     known, component = components(left, right)
     write_parquet(storage.join(folder, "clusters.parquet"), pa.table({"content": known, "component": component}))
@@ -92,26 +93,24 @@ def freeze(
     return counts
 
 
-def _draw(settings: HeldOutSettings, frame: Frame) -> tuple[Mask, npt.NDArray[np.str_]]:
-    """What is held out, and the set of each document if it were."""
-    domains = settings.domains or np.unique(frame.domain).tolist()
-    if unknown := sorted({*domains, *settings.curated} - set(frame.domain.tolist())):
-        known = ", ".join(np.unique(frame.domain).tolist())
+def _draw(settings: HeldOutSettings, frame: Frame) -> tuple[Mask, Mask]:
+    """What is held out, and which documents would be of the curated set if they were."""
+    domains = settings.domains or frame.domain.values
+    if unknown := sorted({*domains, *settings.curated} - set(frame.domain.values)):
+        known = ", ".join(frame.domain.values)
         raise ConfigError(f"held_out: no document has the domain '{unknown[0]}'; there are {known}")
-    drawn = (frame.unit < settings.share) & np.isin(frame.domain, domains)
-    sets = np.where((frame.second_unit < 0.5) & np.isin(frame.domain, settings.curated), "curated", "raw")
-    return drawn, sets
+    drawn = (frame.unit < settings.share) & frame.domain.among(domains)
+    return drawn, (frame.second_unit < 0.5) & frame.domain.among(settings.curated)
 
 
-def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, sets: npt.NDArray[np.str_]) -> Mask:
+def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, curated: Mask) -> Mask:
     """Of each set and cell different texts up to `max_bytes`, none of a cell with less than `min_bytes` or fewer than `min_clusters`.
 
-    In the order of the draw, but first one text of each host, then a second one of each: clusters are what the bootstrap counts. What a cut in
-    the middle of a character may cost is not counted, so that the least bytes are there.
+    In the order of the draw, but first one text of each host, then a second one of each: clusters are what the bootstrap counts. What a
+    cut in the middle of a character may cost is not counted, so that the least bytes are there.
     """
     measured = np.zeros(len(drawn), np.bool_)
-    spoken = np.char.rpartition(frame.cell, "/")[:, 2]
-    rows = np.flatnonzero(drawn & np.isin(spoken, settings.languages))
+    rows = np.flatnonzero(drawn & frame.cell.among([cell for cell in frame.cell.values if cell.rpartition("/")[2] in settings.languages]))
     rows = rows[np.lexsort((frame.content[rows], frame.second_unit[rows]))]
     _, firsts = np.unique(frame.content[rows], return_index=True)
     rows = rows[np.sort(firsts)]
@@ -119,30 +118,30 @@ def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, sets: npt.ND
     turn = np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows)))
     rows = rows[np.argsort(turn, kind="stable")]
     most = settings.max_document_bytes
-    for name in ("raw", "curated"):
-        for cell in np.unique(frame.cell[rows]).tolist():
-            own = rows[(sets[rows] == name) & (frame.cell[rows] == cell)]
+    for of_set in (False, True):
+        for cell in range(len(frame.cell.values)):
+            own = rows[(curated[rows] == of_set) & (frame.cell.codes[rows] == cell)]
             sizes = np.cumsum(np.where(frame.num_bytes[own] > most, max(1, most - CUT_BYTES), frame.num_bytes[own]))
-            if len(np.unique(frame.unit[own])) >= settings.min_clusters and sizes[-1] >= settings.min_bytes:
+            if len(own) and len(np.unique(frame.unit[own])) >= settings.min_clusters and sizes[-1] >= settings.min_bytes:
                 least = max(settings.min_clusters, int(np.searchsorted(sizes, settings.min_bytes)) + 1)
                 measured[own[: max(least, int(np.searchsorted(sizes, settings.max_bytes, "right")))]] = True
     return measured
 
 
-def _check_domains(settings: HeldOutSettings, frame: Frame, sets: npt.NDArray[np.str_], measured: Mask) -> None:
-    domains = settings.domains or np.unique(frame.domain).tolist()
+def _check_domains(settings: HeldOutSettings, frame: Frame, curated: Mask, measured: Mask) -> None:
+    domains = settings.domains or frame.domain.values
     if len(set(domains)) < 2:
         raise ConfigError(f"held_out: one domain only, '{domains[0]}': a corpus is judged by the mean over domains; wanted at least two")
     for name, wanted in (("raw", domains), ("curated", settings.curated)):
         for domain in wanted:
-            if not (measured & (sets == name) & (frame.domain == domain)).any():
-                there = (frame.domain == domain) & (sets == name) & (frame.unit < settings.share)
-                cells, place = np.unique(frame.cell[there], return_inverse=True)
+            of_set = (curated == (name == "curated")) & frame.domain.among([domain])
+            if not (measured & of_set).any():
+                there = np.flatnonzero(of_set & (frame.unit < settings.share))
+                cells, place = np.unique(np.array(frame.cell.at(there), np.str_), return_inverse=True)
                 sizes = np.bincount(place, frame.num_bytes[there]).astype(np.int64).tolist()
                 units = [len(np.unique(frame.unit[there][place == i])) for i in range(len(cells))]
-                held = ", ".join(
-                    f"{cell.rpartition('/')[2]} {size:,} of {number}" for cell, size, number in zip(cells.tolist(), sizes, units, strict=True)
-                )
+                langs = [cell.rpartition("/")[2] for cell in cells.tolist()]
+                held = ", ".join(f"{lang} {size:,} of {number}" for lang, size, number in zip(langs, sizes, units, strict=True))
                 raise ConfigError(
                     f"held_out: the {name} set has too little of domain '{domain}': bytes by language are {held or 'none'}; wanted "
                     f"{settings.min_bytes:,} of {settings.min_clusters} hosts or texts in one of {', '.join(settings.languages)}; raise "
@@ -151,7 +150,7 @@ def _check_domains(settings: HeldOutSettings, frame: Frame, sets: npt.NDArray[np
 
 
 def _documents(
-    settings: HeldOutSettings, found: Found, frame: Frame, rows: npt.NDArray[np.int64], sets: npt.NDArray[np.str_], measured: Mask
+    settings: HeldOutSettings, found: Found, frame: Frame, rows: npt.NDArray[np.int64], curated: Mask, measured: Mask
 ) -> pa.Table:
     """Held-out documents with their texts, sorted by id; `measured_text` is null where a document is not measured."""
     texts: dict[int, str] = {}
@@ -169,10 +168,10 @@ def _documents(
         {
             "id": frame.ids.take(pa.array(rows)),
             "text": pa.array([texts[reference] for reference in wanted.tolist()], pa.large_string()),
-            "source": frame.source[rows].tolist(),
-            "domain": frame.domain[rows].tolist(),
-            "cell": frame.cell[rows].tolist(),
-            "set": sets[rows].tolist(),
+            "source": frame.source.at(rows),
+            "domain": frame.domain.at(rows),
+            "cell": frame.cell.at(rows),
+            "set": np.where(curated[rows], "curated", "raw").tolist(),
             "cluster": cluster,
             "measured_text": pa.array(parts, pa.large_string()),
         }

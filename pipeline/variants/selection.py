@@ -83,13 +83,14 @@ def read_found(folder: str) -> tuple[dict[str, Any], Found]:
 
 def write_taken(base: RunConfig, sources: Sequence[str], taken: str, uri: str) -> None:
     """A longer list of documents to take out: those of `taken`, and all that are of none of `sources`."""
-    others = []
+    parts = [storage.read_bytes(taken)]
     folder = storage.join(base.output, "ledger")
     for name in sorted(storage.list_names(folder)):
         with storage.open_input(storage.join(folder, name)) as file:
             rows = pq.read_table(file, columns=["id", "source"])
-        others += rows.filter(pc.invert(pc.is_in(rows["source"], value_set=pa.array(sources))))["id"].to_pylist()
-    storage.write_bytes(uri, storage.read_bytes(taken) + "".join(f"{name}\n" for name in others).encode())
+        others = rows.filter(pc.invert(pc.is_in(rows["source"], value_set=pa.array(sources))))["id"].to_pylist()
+        parts.append("".join(f"{name}\n" for name in others).encode())
+    storage.write_bytes(uri, b"".join(parts))
 
 
 def make_corpus(run: RunConfig, base: RunConfig, taken: str, executor: InProcess | OnRay, quiet: bool) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Comparison:
         run_corpus(base, overwrite=True, quiet=True)
         data, found = read_found(base.output)
         similarity = next(stage for stage in base.stages if isinstance(stage, DocumentDedup)).similarity
-        code = _sources("pipeline/variants", ("frame", "held_out", "overlap"))
+        code = _sources("pipeline/variants", ("frame", "names", "held_out", "overlap")), _sources("stages/mixture", ("held_out",))
         self.held_identity = identity(data["identity"], asdict(config.held_out), config.draw, similarity, code)
         held = self.folder(f"held_out/{self.held_identity}")
         self.frozen = freeze(config.held_out, config.draw, found, similarity, held, executor, self.progress)
@@ -189,9 +189,7 @@ class Comparison:
         return uri
 
 
-def _measured(
-    name: str, keys: Sequence[Sequence[str]], works: Mapping[str, TrainWork], done: Mapping[str, Mapping[str, Any]]
-) -> Measured:
+def _measured(name: str, keys: Sequence[Sequence[str]], works: Mapping[str, TrainWork], done: Mapping[str, Mapping[str, Any]]) -> Measured:
     nats = np.array([[read_nats(works[key], name) for key in row] for row in keys])
     return Measured(nats, [[float(done[key]["loss"]) for key in row] for row in keys], sum(int(done[k]["faults"]) for r in keys for k in r))
 

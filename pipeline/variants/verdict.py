@@ -7,8 +7,8 @@ t-test over seeds speaks of the pipelines that made the corpora and not of one s
 within each cell (`statistics.resampled_changes`): it speaks of the held-out sample, the t-test of trainings, and a verdict needs both.
 
 `better` needs all of: Holm's p below `ALPHA` over all variants; an interval of the bootstrap below zero; a fall on the raw *and* the
-curated held-out documents at *each* learning rate (one shared learning rate can reverse a ranking); no cell more than `GUARD` worse; no cell
-of fewer than `LEAST_CLUSTERS` clusters.
+curated held-out documents at *each* learning rate (one shared learning rate can reverse a ranking); no cell more than `GUARD` worse; no
+cell of fewer than `LEAST_CLUSTERS` clusters.
 `worse` needs the same of a rise, whatever single cells gain. All else is `inconclusive`, with what was missing.
 
 S seeds, L learning rates, D held-out documents, G cells of both sets.
@@ -27,8 +27,8 @@ ALPHA = 0.05
 GUARD = 0.01
 """No cell may be worse by more than this share of its bits per byte."""
 LEAST_CLUSTERS = 4
-"""Of a cell. Of three clusters one alone is 1/27 = 3.7 % of the resamples, more than the 2.5 % that an interval cuts off at each end: it would
-end where the most extreme cluster is, and of one cluster it has no width at all. Of four it is .4 %."""
+"""Of a cell. One of three clusters is drawn three times in 1/27 = 3.7 % of the resamples, more than the 2.5 % that an interval cuts off at
+each end: it would end where the most extreme cluster is, and with one cluster it has no width at all. With four it is .4 %."""
 RESAMPLES = 2000
 
 Word = Literal["better", "worse", "inconclusive"]
@@ -99,7 +99,7 @@ def compare(held_out: HeldOut, rates: Sequence[float], base: Floats, variant: Fl
     Needs at least two seeds. The bootstrap is seeded: the same measurements give the same interval.
     """
     assert base.shape == variant.shape == (len(base), len(rates), len(held_out.cells)), (base.shape, variant.shape)
-    assert np.isfinite(base).all() and np.isfinite(variant).all(), "no number of nats: such a corpus would be better with p = 0"
+    assert np.isfinite([base, variant]).all(), "no number of nats: such a corpus would be better with p = 0"
     groups, sets = held_out.groups(), sorted(set(held_out.sets.tolist()))
     rng = np.random.default_rng(0)
     changes = np.empty((*base.shape[:2], len(groups)))  # (S, L, G)

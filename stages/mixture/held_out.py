@@ -57,12 +57,16 @@ def draws(columns: pa.Table, seed: int) -> npt.NDArray[np.float64]:
     for row in np.flatnonzero(urls.is_valid()).tolist():
         if host := host_of(urls[row].as_py()):
             units[row] = xxhash.xxh3_64_intdigest(host.encode())
+    readable = np.asarray(columns["fault"].is_null()) & (columns["num_chars"].to_numpy() > 0)
+    return np.where(readable, draws_of(units, seed), 2.0)
+
+
+def draws_of(units: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.float64]:
+    """A number in [0, 1) for each unit, (n,)."""
     mixed = units ^ np.uint64(xxhash.xxh3_64_intdigest(f"held out {seed}".encode()))
     mixed = (mixed ^ mixed >> np.uint64(30)) * _FIRST
     mixed = (mixed ^ mixed >> np.uint64(27)) * _SECOND
-    numbers = ((mixed ^ mixed >> np.uint64(31)) >> np.uint64(11)).astype(np.float64) / float(1 << 53)
-    readable = np.asarray(columns["fault"].is_null()) & (columns["num_chars"].to_numpy() > 0)
-    return np.where(readable, numbers, 2.0)
+    return ((mixed ^ mixed >> np.uint64(31)) >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
 def is_drawn(columns: pa.Table, seed: int, drawn: Mapping[str, Sequence[int]]) -> npt.NDArray[np.bool_]:

@@ -152,7 +152,7 @@ def test_pairs_are_those_of_near_copies(make_config: Maker) -> None:
 def test_pairs_with_documents_of_an_earlier_run_are_left_out(make_config: Maker) -> None:
     earlier = load_run(make_config({"old": [{"id": "old", "text": prose(1, 10)}]}, "earlier"))
     run(earlier, quiet=True)
-    rows = [{"id": f"{name}-{i}", "text": text} for i in (1, 2) for name, text in (("page", prose(i, 10)), ("near", f"{prose(i, 10)} More."))]
+    rows = [{"id": f"{name}-{i}", "text": prose(i, 10) + more} for i in (1, 2) for name, more in (("page", ""), ("near", " More."))]
     config = load_run(make_config({"new": rows}, "new", earlier=[earlier.output]))
     run(config, quiet=True)
     found = read_found(config.output)[1]
