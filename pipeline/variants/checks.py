@@ -41,10 +41,13 @@ def check_before_reading(config: VariantsConfig, base: RunConfig) -> int:
 
 def check_budgets(config: VariantsConfig, packs: Mapping[tuple[str, int], Mapping[str, Any]]) -> None:
     """Raise `RunError` if a corpus, by name and seed, has too little text for the budget of a training."""
+    variants = [variant.name for variant in config.variants]
     for (name, seed), found in packs.items():
         if not found["enough"]:
+            of = config.score_buckets.of if config.score_buckets and name.startswith("bucket_") else config.against
+            corpus = f"variant '{name}'" if name in variants else f"'{name}', a part of '{of}'"
             raise RunError(
-                f"variant '{name}', seed {seed}: {found['one_pass']:,} tokens give {found['tokens']:,} in {config.max_epochs:g} epochs, "
+                f"{corpus}, seed {seed}: {found['one_pass']:,} tokens give {found['tokens']:,} in {config.max_epochs:g} epochs, "
                 f"less than training.tokens, {config.training.tokens:,}; lower the budget, or add text: each of {len(config.seeds)} seeds "
-                "has documents of its own"
+                f"has documents of its own, and the controls train on each half of those of the reference, '{config.against}'"
             )

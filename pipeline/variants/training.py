@@ -47,10 +47,12 @@ def pack_slice(work: PackWork) -> dict[str, Any]:
     `tokens` of the pack, `one_pass` those of the slice read once with its weights, `epochs` how often the budget reads it, and
     `unique_tokens` that the budget reads at least once. `enough` is false if `max_epochs` do not give the budget.
     """
-    header = _pack(work, min(1.0, work.max_epochs))
-    one_pass = round(int(header["num_tokens"]) / header["epochs"])
-    if header["num_tokens"] < work.tokens and header["epochs"] < work.max_epochs:
-        header = _pack(work, min(work.max_epochs, float(math.ceil(work.tokens / one_pass))))
+    epochs = min(1.0, work.max_epochs)
+    header = _pack(work, epochs)
+    one_pass = round(int(header["num_tokens"]) / epochs)
+    while header["num_tokens"] < work.tokens and epochs < work.max_epochs:  # documents of great weight come no more often than max_epochs
+        epochs = min(work.max_epochs, float(math.ceil(epochs * work.tokens / int(header["num_tokens"]))))
+        header = _pack(work, epochs)
     read = work.tokens / header["num_tokens"]
     return {
         "tokens": int(header["num_tokens"]),

@@ -2,11 +2,15 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import RunError
+from pipeline.variants.checks import check_budgets
 from pipeline.variants.config import TrainingSettings
-from pipeline.variants.training import TrainWork, read_nats
+from pipeline.variants.training import PackWork, TrainWork, pack_slice, read_nats
+from tests.pipeline.variants.conftest import Make
 
 
 def trained(folder: Path, nats: list[float]) -> TrainWork:
@@ -34,3 +38,33 @@ def test_nats_that_are_gone_or_damaged_are_an_error_with_their_file(tmp_path: Pa
     file.unlink()
     with pytest.raises(RunError, match="is missing or damaged"):
         read_nats(work, "raw")
+
+
+def slice_of(folder: Path, weights: list[float]) -> str:
+    """A document of 999 bytes for each weight, which are 1000 tokens with the end."""
+    path = folder / "one.documents"
+    path.mkdir()
+    texts = [chr(ord("a") + i) * 999 for i in range(len(weights))]
+    columns = {"id": [str(i) for i in range(len(weights))], "text": pa.array(texts, pa.large_string()), "weight": weights}
+    pq.write_table(pa.table(columns), path / "part-000000.parquet")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("budget", "tokens", "enough"),
+    [(4000, 5000, True), (5500, 6000, True), (6500, 7000, True), (7500, 8000, True), (8500, 8000, False)],
+)
+def test_epochs_are_raised_until_the_budget_is_there_though_a_heavy_document_comes_no_more_often(
+    tmp_path: Path, budget: int, tokens: int, enough: bool
+) -> None:
+    work = PackWork(slice_of(tmp_path, [4.0, 1.0]), "bytes", 1, budget, 4.0, str(tmp_path / "pack.tokens"))
+    found = pack_slice(work)
+    assert (found["tokens"], found["one_pass"], found["enough"]) == (tokens, 5000, enough)
+
+
+@pytest.mark.parametrize(("name", "told"), [("good", "variant 'good'"), ("half_a", "'half_a', a part of 'raw'")])
+def test_a_corpus_of_too_little_text_is_named_and_the_reference_with_it(make: Make, name: str, told: str) -> None:
+    config = make(variants=[{"name": "raw"}, {"name": "good"}])
+    short = {"enough": False, "one_pass": 500, "tokens": 2000}
+    with pytest.raises(RunError, match=rf"^{told}, seed 2: 500 tokens give 2,000 in 4 epochs, .* each half of those of the reference, 'raw'"):
+        check_budgets(config, {("raw", 2): short | {"enough": True}, (name, 2): short})
