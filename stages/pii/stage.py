@@ -92,7 +92,7 @@ class Pii(Stage):
         counts = {name: np.zeros(len(batch), np.int32) for name in NAMES}
         rows: list[int] = []
         spans: list[dict[str, Any]] = []
-        masks = {kind.name: kind.mask for kind in KINDS if kind.name in self.mask}
+        masks: dict[str, str] = {kind.name: kind.mask for kind in KINDS if kind.name in self.mask}
         every = list(_hits(batch.text))
         for document, kind, _, _ in _disjoint(every):
             counts[kind][document] += 1
