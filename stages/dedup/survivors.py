@@ -77,7 +77,8 @@ def survivors(
     after all others. `contents` are hashes, equal within a group; `id_ranks` are positions among the sorted ids. Edges lead from group
     to group, each pair at least once in either direction, and every group has documents here; those of a similarity below
     `near_similarity` are there for containment. `urls` names the smallest reference among the documents of the same URL. `earlier` are
-    documents that an earlier run kept: preferred to all others, and no edge leads from one of them to another.
+    documents of earlier runs; clean ones were kept there: they are preferred to all others, and stay whatever other earlier ones resemble
+    them, to which an edge leads where a new copy names the group.
 
     Own memory is 12 bytes an edge beside what `edges` yields, of which similarities and ways are read again.
     """
@@ -89,7 +90,7 @@ def survivors(
             docs=docs, groups=groups, clean=clean & (earlier | (chosen == np.arange(len(docs)))), scores=scores,
             num_chars=num_chars, contents=contents, id_ranks=id_ranks, edges=edges, near_similarity=near_similarity, earlier=earlier,
         )  # fmt: skip
-        return _with_urls(decision, docs, clean, chosen)
+        return _with_urls(decision, docs, clean, earlier, chosen)
     order = np.lexsort((*preference, ~clean))
     names, first, name = np.unique(groups[order], return_index=True, return_inverse=True)
     number = np.argsort(np.argsort(first))  # of each name: nodes are numbered by preference, the best is 0
@@ -98,7 +99,7 @@ def survivors(
     node[order] = number[name]
 
     numbered = [_numbered(part, names, number) for part in edges]
-    survives = _independent(clean[best], numbered)
+    survives = _independent(clean[best], int((clean & earlier)[best].sum()), numbered)
     kept, closeness = _nearest(survives, numbered)
 
     keeper = kept[node]
@@ -130,15 +131,18 @@ def _numbered(edges: Edges, names: npt.NDArray[np.int64], number: npt.NDArray[np
     return _Edges(read_only(left), read_only(right), read_only(edges.similarity), read_only(edges.ways))
 
 
-def _independent(clean: npt.NDArray[np.bool_], edges: list[_Edges]) -> npt.NDArray[np.bool_]:
-    """Which nodes survive. Nodes are in order of preference, so of each edge only the worse end may go for the better."""
+def _independent(clean: npt.NDArray[np.bool_], num_stay: int, edges: list[_Edges]) -> npt.NDArray[np.bool_]:
+    """Which nodes survive. Nodes are in order of preference, so of each edge only the worse end may go for the better.
+
+    The first `num_stay` nodes stay: they are those of earlier runs.
+    """
     bounds = np.zeros(len(clean) + 1, np.int64)
     for part in edges:
-        _count_better(part.left, part.right, part.ways, bounds)
+        _count_better(part.left, part.right, part.ways, num_stay, bounds)
     np.cumsum(bounds, out=bounds)
     better, begin = np.empty(bounds[-1], np.uint32), bounds[:-1].copy()
     for part in edges:
-        _place_better(part.left, part.right, part.ways, begin, better)
+        _place_better(part.left, part.right, part.ways, num_stay, begin, better)
     survives = clean.copy()
     _survive(bounds, better, survives)
     return survives
@@ -161,10 +165,15 @@ def _first_of_each(groups: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) 
     return chosen
 
 
-def _with_urls(decision: Decision, docs: npt.NDArray[np.int64], clean: npt.NDArray[np.bool_], chosen: npt.NDArray[np.int64]) -> Decision:
+def _with_urls(
+    decision: Decision,
+    docs: npt.NDArray[np.int64],
+    clean: npt.NDArray[np.bool_],
+    earlier: npt.NDArray[np.bool_],
+    chosen: npt.NDArray[np.int64],
+) -> Decision:
     """Documents that another of the same URL stands for: they belong to that one, or to the document that was kept for it."""
-    stands = clean[chosen]
-    behind = stands & (chosen != np.arange(len(docs)))
+    behind = clean[chosen] & ~(clean & earlier) & (chosen != np.arange(len(docs)))
     keeper = np.where(decision.duplicate_of[chosen] >= 0, decision.duplicate_of[chosen], docs[chosen])
     alone = behind & (decision.duplicate_of < 0)
     duplicate_of = np.where(alone, keeper, decision.duplicate_of)
@@ -178,22 +187,22 @@ def _with_urls(decision: Decision, docs: npt.NDArray[np.int64], clean: npt.NDArr
 
 
 @kernel
-def _goes(left, right, ways):  # type: ignore[no-untyped-def]
+def _goes(left, right, ways, num_stay):  # type: ignore[no-untyped-def]
     """Whether an edge lets its worse end go for its better one."""
-    return left != right and ways & (LEFT_MAY_GO if left > right else RIGHT_MAY_GO) != 0
+    return left != right and max(left, right) >= num_stay and ways & (LEFT_MAY_GO if left > right else RIGHT_MAY_GO) != 0
 
 
 @kernel
-def _count_better(left, right, ways, bounds):  # type: ignore[no-untyped-def]
+def _count_better(left, right, ways, num_stay, bounds):  # type: ignore[no-untyped-def]
     for edge in range(len(left)):
-        bounds[max(left[edge], right[edge]) + 1] += _goes(left[edge], right[edge], ways[edge])
+        bounds[max(left[edge], right[edge]) + 1] += _goes(left[edge], right[edge], ways[edge], num_stay)
 
 
 @kernel
-def _place_better(left, right, ways, begin, better):  # type: ignore[no-untyped-def]
+def _place_better(left, right, ways, num_stay, begin, better):  # type: ignore[no-untyped-def]
     """Gather the better nodes that each node may go for."""
     for edge in range(len(left)):
-        if _goes(left[edge], right[edge], ways[edge]):
+        if _goes(left[edge], right[edge], ways[edge], num_stay):
             worse = max(left[edge], right[edge])
             better[begin[worse]] = min(left[edge], right[edge])
             begin[worse] += 1

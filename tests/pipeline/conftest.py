@@ -42,6 +42,12 @@ def zh_prose(seed: int, num_sentences: int = 12) -> str:
     return "".join("".join(rng.choice(characters) for _ in range(18)) + "。" for _ in range(num_sentences))
 
 
+def chain(num: int) -> list[dict[str, Any]]:
+    """Stretches of one text, each moved by 15 of 204 words: neighbours share 185 of 215 shingles (.860), the next 170 of 230 (.739)."""
+    words = prose(7, 60).replace(".", "").lower().split()
+    return [{"id": f"{n:02}", "text": " ".join(words[15 * n : 15 * n + 204]), "url": f"https://h{n}.org/"} for n in range(num)]
+
+
 @pytest.fixture
 def make_config(tmp_path: Path) -> Callable[..., Path]:
     """Write sources as JSON-lines files and a YAML for them; keyword arguments replace top-level settings."""

@@ -12,7 +12,7 @@ from pipeline.config import load_run
 from pipeline.dedup import pairs
 from pipeline.reselect import select
 from pipeline.run import run
-from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts, zh_prose
+from tests.pipeline.conftest import chain, ledger, output_bytes, prose, read_parts, zh_prose
 
 Maker = Callable[..., Path]
 Book = dict[str, dict[str, Any]]
@@ -167,6 +167,22 @@ def test_an_earlier_run_stays_even_where_a_new_document_would_be_preferred(make_
     summary = select(load_run(two).output, folder, ["stages.document_dedup.similarity=0.99"], quiet=True)
     assert ledger(folder)["long"]["fate"] == "kept"
     assert summary["duplicates"]["verified_pairs"] == 1
+
+
+def test_two_earlier_runs_that_kept_documents_alike_protect_both(make_config: Maker) -> None:
+    like_first, first, like_both, second = chain(4)  # of these only neighbours are similar enough
+    folders = []
+    for name, row in (("one", first), ("two", like_both)):
+        config = make_config({name: [row]}, name)
+        book_of(config)
+        folders.append(load_run(config).output)
+    rows = [{"id": "copy", "text": first["text"]}, like_first, second]
+    book = book_of(make_config({"new": rows}, "new", earlier=folders))
+    assert (book["copy"]["reasons"], book["copy"]["duplicate_of"], book["copy"]["similarity"]) == (["exact_duplicate"], "01", 1.0)
+    assert [(book[name]["reasons"], book[name]["duplicate_of"]) for name in ("00", "03")] == [
+        (["near_duplicate"], "01"),
+        (["near_duplicate"], "02"),
+    ]
 
 
 def test_a_document_that_the_earlier_run_rejected_keeps_nobody_out(make_config: Maker, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pipeline.config import load_run
 from pipeline.plan import describe, make_plan
 from pipeline.reselect import select
 from pipeline.run import run
-from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts, zh_prose
+from tests.pipeline.conftest import chain, ledger, output_bytes, prose, read_parts, zh_prose
 
 Mixed = Callable[..., Path]
 
@@ -81,12 +81,6 @@ def test_near_duplicates_of_a_held_out_document_are_held_out_with_it(mixed: Mixe
     assert any(not row["drawn"] for row in heldout.values())
     kept = {name.rpartition("-")[0] for name, row in book.items() if name.startswith("web") and row["fate"] == "kept"}
     assert kept.isdisjoint(name.rpartition("-")[0] for name in heldout)
-
-
-def chain(num: int) -> list[dict[str, Any]]:
-    """Stretches of one text, each moved by 15 of 204 words: neighbours share 185 of 215 shingles (.860), the next 170 of 230 (.739)."""
-    words = prose(7, 60).replace(".", "").lower().split()
-    return [{"id": f"{n:02}", "text": " ".join(words[15 * n : 15 * n + 204]), "url": f"https://h{n}.org/"} for n in range(num)]
 
 
 def test_a_drawn_document_takes_what_resembles_it_and_not_the_chain_that_hangs_on_it(make_config: Mixed) -> None:

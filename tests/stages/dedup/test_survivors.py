@@ -224,6 +224,28 @@ def test_earlier_documents_stay_and_are_preferred_to_better_ones() -> None:
     assert fates == {1: (2, 0.9, NEAR, 2), 2: (-1, 0.0, 0, 2), 3: (-1, 0.0, 0, 1)}
 
 
+def test_earlier_documents_that_resemble_each_other_both_stay() -> None:
+    new_copy, similar = Document(0, 0, num_chars=300), Document(4, 4)  # the copy names the group, so that its edge to the other one counts
+    both = LEFT_MAY_GO | RIGHT_MAY_GO
+    for worse, better in ((1, 2), (2, 1)):
+        first, second = Document(1, 0, id_rank=worse, num_chars=300), Document(2, 2, num_chars=300 + better)
+        fates = decide_with([new_copy, first, second, similar], [(0, 2, 0.9, both), (0, 4, 0.85, both)], earlier=[0, 1, 1, 0])
+        assert fates == {0: (1, 1.0, 1, 3), 1: (-1, 0.0, 0, 3), 2: (-1, 0.0, 0, 1), 4: (1, 0.85, NEAR, 3)}
+
+
+@given(clusters(), st.data())
+def test_what_an_earlier_run_kept_stays_and_stands_for_its_copies(cluster, data: st.DataObject) -> None:
+    documents, edges = cluster
+    earlier = [data.draw(st.booleans()) for _ in documents]
+    fates = decide_with(documents, [(*edge, LEFT_MAY_GO | RIGHT_MAY_GO) for edge in edges], earlier=earlier)
+    kept_before = {d.group for d, was in zip(documents, earlier, strict=True) if was and d.clean}
+    for d in documents:
+        keeper, similarity, _, _ = fates[d.doc]
+        if d.group in kept_before and keeper != -1:
+            assert similarity == 1.0
+            assert documents[keeper].group == d.group
+
+
 @given(clusters(), st.data())
 def test_of_one_url_at_most_one_document_is_kept_and_nothing_points_to_a_removed_one(cluster, data: st.DataObject) -> None:
     documents, edges = cluster
