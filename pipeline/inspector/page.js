@@ -11,10 +11,10 @@ function make(tag, text, more = {}) {
   return found;
 }
 
-async function ask(place, parameters = {}) {
+async function ask(place, parameters = {}, told = "count") { // `told`: where the page says what was wrong
   const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined);
   const answer = await fetch(`${place}?${new URLSearchParams(given)}`);
-  if (!answer.ok) { $("count").textContent = await answer.text(); throw new Error(answer.status); }
+  if (!answer.ok) { $(told).textContent = await answer.text(); throw new Error(answer.status); }
   return answer.json();
 }
 
@@ -73,6 +73,8 @@ async function histogram() {
   if (!form.signal.value) return;
   const found = await ask("histogram", { signal: form.signal.value });
   edges = found.edges;
+  $("side").value = found.side;
+  $("bound").value = found.side === "max" ? 1000 : 0;
   const most = Math.max(1, ...found.kept.map((kept, i) => kept + found.dropped[i]));
   $("histogram").replaceChildren(...found.kept.map((kept, i) => {
     const bin = make("i", undefined, { title: `${short(edges[i])} to ${short(edges[i + 1])}: ${kept} kept, ${found.dropped[i]} dropped` });
@@ -88,7 +90,7 @@ async function threshold() {
   const value = edges[0] + (edges.at(-1) - edges[0]) * $("bound").value / 1000, side = $("side").value;
   $("bound-value").textContent = short(value);
   [...$("histogram").children].forEach((bin, i) => bin.classList.toggle("outside", side === "min" ? edges[i + 1] <= value : edges[i] > value));
-  const { drops, spares } = await ask("threshold", { signal: form.signal.value, side, value, lang: form.lang.value, domain: form.domain.value });
+  const { drops, spares } = await ask("threshold", { signal: form.signal.value, side, value, lang: form.lang.value, domain: form.domain.value }, "effect");
   const list = (words, found) => [make("strong", found.count.toLocaleString("en")), ` ${words}`, ...found.ids.slice(0, 5).flatMap((id, i) => [i ? ", " : ": ", make("button", id, { type: "button", onclick: () => open_(id) })]), ". "];
   $("effect").replaceChildren(...list("kept documents would be dropped", drops), ...list("dropped ones have no other reason and would be kept", spares),
     "Duplicates are decided by corpus select, with --set stages.heuristics.overrides…");

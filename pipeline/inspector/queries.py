@@ -13,6 +13,8 @@ import duckdb
 from configs.errors import ConfigError
 from pipeline import storage
 from pipeline.finished import FinishedRun
+from pipeline.inspector.thresholds import broken, side_of
+from stages.filters.rules import Bounds
 
 MOST_ROWS = 100
 NUM_BINS = 40
@@ -57,6 +59,8 @@ class Documents:
             names = sorted(name for name in storage.list_names(storage.join(run_folder, folder)) if name.endswith(".parquet"))
             places = ", ".join(_quoted(storage.join(run_folder, folder, name)) for name in names)
             self._database.execute(f"create view {folder} as select {columns} from read_parquet([{places}])")  # noqa: S608 - our own names
+        self.codes = [code for (code,) in self._ask("select distinct lang from ledger where lang is not null order by 1")]
+        """The languages that there are, as documents name them."""
 
     def facets(self) -> dict[str, Any]:
         """Documents by source, domain, language, fate and reason, and the signals that there are."""
@@ -105,11 +109,14 @@ class Documents:
         return " and ".join(conditions), values
 
     def histogram(self, signal: str) -> dict[str, Any]:
-        """`{"edges", "kept", "dropped"}` of a signal: `NUM_BINS` bins between its .2 and 99.8 % quantiles, what is outside at the ends."""
-        name = f'"{self.run.signal(signal)}"'
+        """`{"edges", "kept", "dropped", "side"}` of a signal, `side` being the one that its rules bound.
+
+        There are `NUM_BINS` bins between its .2 and 99.8 % quantiles; what is outside is counted at the ends.
+        """
+        name, side = f'"{self.run.signal(signal)}"', side_of(self.run, signal)
         low, high = self._ask(f"select approx_quantile({name}, .002), approx_quantile({name}, .998) from ledger")[0]  # noqa: S608
         if low is None:
-            return {"edges": [], "kept": [], "dropped": []}
+            return {"edges": [], "kept": [], "dropped": [], "side": side}
         width = ((high - low) or 1) / NUM_BINS
         rows = self._ask(
             f"select least(greatest(floor(({name} - ?) / ?), 0), ?)::int as bin, count(*) filter (fate = 'kept'), "  # noqa: S608
@@ -118,25 +125,28 @@ class Documents:
         )
         counts = {place: (kept, dropped) for place, kept, dropped in rows}
         edges = [low + width * place for place in range(NUM_BINS + 1)]
-        return {"edges": edges} | {fate: [counts.get(i, (0, 0))[n] for i in range(NUM_BINS)] for n, fate in enumerate(("kept", "dropped"))}
+        bins = {fate: [counts.get(i, (0, 0))[n] for i in range(NUM_BINS)] for n, fate in enumerate(("kept", "dropped"))}
+        return {"edges": edges, "side": side} | bins
 
     def threshold(self, signal: str, side: str, value: float, lang: str, domain: str) -> dict[str, Any]:
         """What another bound of a signal would change: `{"drops", "spares": {"count", "ids"}}`, of one language and domain, or of all.
 
-        `drops` are kept documents outside the bound; `spares` are dropped ones within it that have no other reason. Duplicates are not
-        decided again: a document that stood in for others may be replaced by one of them. `corpus select` gives the exact result.
+        `drops` are kept documents outside their bounds with this one laid over them, as `corpus select --set` lays it; `spares` are those
+        that are within them, and were dropped for this signal alone. Duplicates are not decided again: a document that stood in for
+        others may be replaced by one of them. `corpus select` gives the exact result.
         """
         name = self.run.signal(signal)
         if side not in ("min", "max"):
             raise ConfigError(f"side: got '{side}', wanted min or max")
-        within = f'"{name}" >= ?' if side == "min" else f'"{name}" <= ?'
+        change = Bounds(min=value) if side == "min" else Bounds(max=value)
+        outside, bounds = broken(self.run, name, change, [lang] if lang else self.codes, domain)
         narrow, values = self._where(Search(lang=lang, domain=domain))
         found = {}
         for key, condition, more in (
-            ("drops", f"fate = 'kept' and not ({within})", []),
-            ("spares", f"reasons = [?] and {within}", [name]),
+            ("drops", f"fate = 'kept' and {outside}", []),
+            ("spares", f"reasons = [?] and not {outside}", [name]),
         ):
-            where, parameters = f"{narrow} and {condition}", [*values, *more, value]
+            where, parameters = f"{narrow} and {condition}", [*values, *more, *bounds]
             count = self._ask(f"select count(*) from ledger where {where}", parameters)[0][0]  # noqa: S608
             order = f'abs("{name}"::double - ?)'
             ids = self._ask(f"select id from ledger where {where} order by {order}, id limit 20", [*parameters, value])  # noqa: S608
