@@ -15,7 +15,7 @@ import pyarrow as pa
 from numba import njit
 
 from pipeline.quality.config import Windows
-from stages.quality.tokens import spaced
+from stages.quality.tokens import UNENDED, spaced
 from stages.text.buffers import TextBuffer, text_buffer
 from stages.text.sentences import Sentences, sentences
 
@@ -37,10 +37,11 @@ class Cut(NamedTuple):
     length: Numbers
     """Tokens."""
 
-    def line(self, window: int) -> bytes:
-        """The tokens of one window, each followed by a space."""
+    def line(self, window: int, marked: bool = True) -> bytes:
+        """The tokens of one window, each followed by a space; with `UNENDED` or without."""
         offsets = self.tokens.offsets
-        return self.tokens.data[offsets[self.first[window]] : offsets[self.last[window]]].tobytes()
+        tokens = self.tokens.data[offsets[self.first[window]] : offsets[self.last[window]]].tobytes()
+        return tokens if marked else tokens.replace(f"{UNENDED} ".encode(), b"")
 
     def take(self, windows: Numbers) -> "Cut":
         """Some of the windows."""

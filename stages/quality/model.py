@@ -23,7 +23,7 @@ from stages.quality.calibration import Adjustment, Calibration, Floats, percenti
 from stages.quality.weights import Sums, Weights, weights
 
 KIND = "quality model of baichuan-corpus"
-TOKENS = 3
+TOKENS = 4
 """Version of `stages.quality.tokens` and of what `model.json` says: a model is read in the tokens that it was trained on, or not at all."""
 BIN, JSON = "model.bin", "model.json"
 

@@ -2,7 +2,8 @@
 
 - A run of letters and digits is a token, in lower case and folded in width where one character folds to one other. Every digit is written
   as 0, so that a date is a shape and not a year.
-- A character of a script written without spaces (Han, kana, hangul) is a token; the model's n-grams make words of them.
+- A character of a script written without spaces (Han, kana, hangul) is a token, Han in its simplified form; the model's n-grams make
+  words of them.
 - A punctuation mark or symbol is a token, a run of the same mark one token: they tell menus and listings from prose.
 - White space and format characters only separate. Line ends are no tokens: they tell wrapped books from web pages, not good from bad.
 - A sentence that ends in none of `ENDS` is followed by `UNENDED`: entries of menus and lists, headings, stuffed keywords. So a model
@@ -20,6 +21,7 @@ from numba import njit
 
 from stages.text.buffers import TextBuffer
 from stages.text.characters import CONTROL, DIGIT, HAN, HANGUL, KANA, LATIN, LETTER, PRIVATE, SPACE, character_classes, decode
+from stages.text.fold import simplified
 from stages.text.sentences import Sentences
 
 REPEAT = "␞"
@@ -48,8 +50,10 @@ def quality_classes() -> npt.NDArray[np.int32]:
     """For each code point below 65,536: its class (separator 0, ignored 1, letter 2, alone 3, mark 4, end 5) << 16 | what it folds to."""
     classes = np.zeros(1 << 16, np.int32)
     kinds = character_classes()
+    simple = {character: form for character, form in simplified().items() if form < "\U00010000"}
     for code in range(1 << 16):
         folded = _folded(chr(code))
+        folded = simple.get(folded, folded)
         classes[code] = _CLASS_OF.get(int(kinds[ord(folded)]), _MARK) << 16 | ord(folded)
         if unicodedata.category(folded) == "Nd":
             classes[code] = _LETTER << 16 | ord("0")
@@ -72,10 +76,10 @@ def spaced(text: TextBuffer, found: Sentences) -> tuple[TextBuffer, npt.NDArray[
     """The tokens of each sentence, each followed by a space, and how many there are but for `UNENDED`, (m,).
 
     >>> from stages.text.sentences import sentences
-    >>> data = np.frombuffer("Don't！！ 2024年".encode(), np.uint8)
+    >>> data = np.frombuffer("Don't！！ 2024年臺灣".encode(), np.uint8)
     >>> text = TextBuffer(data, np.array([0, len(data)]))
     >>> spaced(text, sentences(text))[0].data.tobytes().decode()
-    "don ' t ! 0000 年 ␄ "
+    "don ' t ! 0000 年 台 湾 ␄ "
     """
     text = text.read_only()
     num_bytes, num_sentences = int(text.lengths().sum()), len(found.lines)

@@ -116,6 +116,19 @@ def test_a_model_of_another_name_or_language_is_replaced_only_if_told_to(model: 
     assert train(other, overwrite=True)["name"] == "other"
 
 
+def test_a_window_to_train_on_may_lack_the_marks_of_its_unended_sentences() -> None:
+    import pyarrow as pa
+
+    from pipeline.quality.config import Windows
+    from pipeline.quality.windows import cut
+
+    texts = pa.chunked_array([pa.array(["Home\nAbout us today\nAll rights reserved."])])
+    found = cut(texts, Windows(max_tokens=64), np.random.default_rng(0))
+    lines = [[found.line(window, marked) for window in range(len(found.first))] for marked in (True, False)]
+    assert "".join(line.decode() for line in lines[0]) == "home ␄ about us today ␄ all rights reserved . "
+    assert "".join(line.decode() for line in lines[1]) == "home about us today all rights reserved . "
+
+
 def test_windows_are_of_the_same_lengths_on_both_sides() -> None:
     import pyarrow as pa
 
@@ -261,7 +274,7 @@ def test_models_that_do_not_fit_are_refused_before_the_run(scored: Callable[...,
     assert "not the model that model.json" in refused(**damaged("mixed", lambda data: data[:-1] + b"x"))
     assert "is damaged" in refused(**damaged("json", lambda data: data[:-5], "model.json"))
     assert "does not describe a quality model" in refused(**damaged("kind", lambda data: b"{}", "model.json"))
-    assert "tokens of version 0" in refused(**damaged("old", lambda data: data.replace(b'"tokens": 3', b'"tokens": 0'), "model.json"))
+    assert "tokens of version 0" in refused(**damaged("old", lambda data: data.replace(b'"tokens": 4', b'"tokens": 0'), "model.json"))
     assert "no reference documents of 'en/law'" in refused(top_share={"en/law": 0.5})
     assert "wanted one with a model: en" in refused(min_quality={"zh": 0.5})
     assert "wanted numbers from 0 to 100" in refused(weights_by_percentile={"good": 2})
