@@ -39,7 +39,7 @@ class Select(Stage):
 
     duplicates: Literal["drop", "keep_with_count", "soft", "rehydrate"] = "drop"
     """`drop` keeps the survivor of each cluster; `keep_with_count` keeps all and leaves the choice to `cluster_size`. `soft` keeps all
-    with a weight of 1 / cluster_size; `rehydrate` keeps the survivor with a weight by the size of its cluster."""
+    with a weight of 1 / how many of the cluster are kept; `rehydrate` keeps the survivor with a weight by the size of its cluster."""
     rehydrate_weights: dict[str, Annotated[float, Between(0, 1e6)]] = field(default_factory=lambda: dict(FINEWEB2_ZH))
     """For `rehydrate`: the weight from which cluster size on, beginning with 1; FineWeb-2's for Chinese if not given."""
     host_weights: str | None = None
@@ -120,7 +120,9 @@ class Select(Stage):
 
     def weights(self, columns: pa.Table) -> npt.NDArray[np.float64]:
         """By the size of a document's cluster, by its host, and by how much of it was proposed to go and is left in (`edit_share`)."""
-        weights = duplicate_weights(self.duplicates, columns["cluster_size"].to_numpy(), self.rehydrate_weights)
+        weights = duplicate_weights(
+            self.duplicates, columns["cluster_size"].to_numpy(), columns["num_clean"].to_numpy(), self.rehydrate_weights
+        )
         if self._host_weights:
             known = self._host_weights
             named = (next((known[host] for host in _hosts(url) if host in known), 1.0) for url in columns["url"].to_pylist())

@@ -37,7 +37,15 @@ FACT_ROWS = pa.schema(
 )
 EDGE_COLUMNS = ("others", "similarities", "ways")
 SURVIVOR_ANSWERS = pa.schema(
-    {"doc": _I64, "duplicate_of": pa.string(), "similarity": pa.float64(), "kind": pa.int8(), "cluster_size": _I64, "held_out": pa.bool_()}
+    {
+        "doc": _I64,
+        "duplicate_of": pa.string(),
+        "similarity": pa.float64(),
+        "kind": pa.int8(),
+        "cluster_size": _I64,
+        "num_clean": _I64,
+        "held_out": pa.bool_(),
+    }
 )
 CLEAN = pa.schema({"clean": pa.bool_()})
 """Whether each row of a shard has no reason against it; `pipeline.passages` asks again."""
@@ -171,6 +179,7 @@ def resolve(work: ResolveWork) -> dict[str, Any]:
         "similarity": pa.array(decided.similarity, mask=~compared),
         "kind": decided.kind,
         "cluster_size": decided.cluster_size,
+        "num_clean": decided.num_clean,
         "held_out": held_out,
     }
     work.exchange.answer(work.partition, docs, columns, SURVIVOR_ANSWERS, work.num_shards)

@@ -55,6 +55,8 @@ class Decision(NamedTuple):
     """0 or a sum of bits: a copy of a document that is itself a near-duplicate has `EXACT` and `NEAR`."""
     cluster_size: npt.NDArray[np.int64]
     """Documents that share the survivor, itself and unclean ones included; 1 for one alone."""
+    num_clean: npt.NDArray[np.int64]
+    """Of these the clean ones of this run: as many as are kept if duplicates are not dropped."""
 
 
 def survivors(
@@ -91,6 +93,7 @@ def survivors(
             num_chars=num_chars, contents=contents, id_ranks=id_ranks, edges=edges, near_similarity=near_similarity, earlier=earlier,
         )  # fmt: skip
         return _with_urls(decision, docs, clean, earlier, chosen)
+    own = clean & ~earlier
     order = np.lexsort((*preference, ~clean))
     names, first, name = np.unique(groups[order], return_index=True, return_inverse=True)
     number = np.argsort(np.argsort(first))  # of each name: nodes are numbered by preference, the best is 0
@@ -108,12 +111,13 @@ def survivors(
     removed = matched & ~(survives[node] & is_best)
     near = np.where(closeness[node] >= near_similarity, NEAR, CONTAINED)
     kind = np.where(matched & ~survives[node], near, 0) | np.where(matched & ~is_best, EXACT, 0)
-    sizes = np.bincount(keeper[matched], minlength=1)
+    sizes, of_own = np.bincount(keeper[matched], minlength=1), np.bincount(keeper[matched & own], minlength=len(best))
     return Decision(
         duplicate_of=np.where(removed, docs[best[keeper]], -1),
         similarity=np.where(removed, closeness[node], 0.0),
         kind=kind.astype(np.int8),
         cluster_size=np.where(matched, sizes[keeper], 1),
+        num_clean=np.where(matched, of_own[keeper], own),
     )
 
 
@@ -183,6 +187,7 @@ def _with_urls(
         similarity=decision.similarity,
         kind=(decision.kind | np.where(behind, URL, 0)).astype(np.int8),
         cluster_size=sizes[kept],
+        num_clean=np.bincount(kept[clean & ~earlier], minlength=len(sizes))[kept],
     )
 
 

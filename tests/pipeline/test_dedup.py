@@ -96,6 +96,23 @@ def test_weights_by_cluster_size(make_config: Maker) -> None:
     assert set(read_parts(output, "corpus")["sampling_weight"].to_pylist()) == {1.0}
 
 
+def test_soft_weights_of_a_cluster_sum_to_one_over_what_is_kept(make_config: Maker) -> None:
+    pages = [{"id": f"page-{n}", "text": f"{prose(1, 20)} Page {n}.", "url": f"https://big.example/{n}"} for n in range(12)]
+    other = [{"id": "other", "text": f"{prose(1, 20)} Page 99.", "url": "https://small.example/"}]
+    config = make_config({"a": pages + other}, stages=stages(select={"duplicates": "soft", "max_per_host": 3}))
+    book = book_of(config)
+    assert {row["cluster_size"] for row in book.values()} == {13}
+    kept = read_parts(load_run(config).output, "corpus")["sampling_weight"].to_pylist()
+    assert kept == [0.25] * 4
+    one = make_config({"a": other}, "one")
+    book_of(one)
+    two = load_run(make_config({"b": pages[:5]}, "two", stages=stages(select={"duplicates": "soft"}), earlier=[load_run(one).output]))
+    run(two, quiet=True)
+    found = read_parts(two.output, "corpus")
+    assert found["sampling_weight"].to_pylist() == pytest.approx([0.2] * 5)
+    assert found["cluster_size"].to_pylist() == [6] * 5
+
+
 def test_bad_rehydration_weights_are_refused(make_config: Maker) -> None:
     for weights, got in (
         ({"2": 1.5}, "got the sizes 2; wanted whole numbers from 1 on, 1 among them"),

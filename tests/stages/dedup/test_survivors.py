@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dedup.survivors import CONTAINED, LEFT_MAY_GO, NEAR, RIGHT_MAY_GO, Edges, survivors
+from stages.dedup.survivors import CONTAINED, LEFT_MAY_GO, NEAR, RIGHT_MAY_GO, Decision, Edges, survivors
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def decide(documents: list[Document], edges: list[Edge]) -> dict[int, Fate]:
         id_ranks=np.array([d.id_rank for d in documents], np.int64),
         edges=[in_arrays([(*edge, LEFT_MAY_GO | RIGHT_MAY_GO) for edge in part]) for part in (edges[:2], edges[2:])],
     )
-    fates = zip(*(column.tolist() for column in decision), strict=True)
+    fates = zip(*(column.tolist() for column in decision[:4]), strict=True)
     return dict(zip((d.doc for d in documents), fates, strict=True))
 
 
@@ -193,9 +193,9 @@ def test_the_clean_copy_represents_its_content() -> None:
     assert fates == {1: (5, 1.0, 1, 2), 5: (-1, 0.0, 0, 2)}
 
 
-def decide_with(documents: list[Document], edges: list[tuple[int, int, float, int]], **more: list[int]) -> dict[int, Fate]:
-    """As `decide`, with the ways of each edge, and `urls` or `earlier` of each document."""
-    decision = survivors(
+def decision_with(documents: list[Document], edges: list[tuple[int, int, float, int]], **more: list[int]) -> Decision:
+    """With the ways of each edge, and `urls` or `earlier` of each document."""
+    return survivors(
         docs=np.array([d.doc for d in documents], np.int64),
         groups=np.array([d.group for d in documents], np.int64),
         clean=np.array([d.clean for d in documents], np.bool_),
@@ -208,7 +208,11 @@ def decide_with(documents: list[Document], edges: list[tuple[int, int, float, in
         urls=np.array(more["urls"], np.int64) if "urls" in more else None,
         earlier=np.array(more["earlier"], np.bool_) if "earlier" in more else None,
     )
-    fates = zip(*(column.tolist() for column in decision), strict=True)
+
+
+def decide_with(documents: list[Document], edges: list[tuple[int, int, float, int]], **more: list[int]) -> dict[int, Fate]:
+    """As `decide`, of `decision_with`."""
+    fates = zip(*(column.tolist() for column in decision_with(documents, edges, **more)[:4]), strict=True)
     return dict(zip((d.doc for d in documents), fates, strict=True))
 
 
@@ -259,6 +263,20 @@ def test_of_one_url_at_most_one_document_is_kept_and_nothing_points_to_a_removed
         keeper, _, kind, _ = fates[d.doc]
         assert keeper == -1 or (kind and keeper in {k.doc for k in kept})
         assert not d.clean or d in kept or keeper != -1
+
+
+@given(clusters(), st.data())
+def test_clean_documents_of_this_run_are_counted_in_each_cluster(cluster, data: st.DataObject) -> None:
+    documents, edges = cluster
+    more = {"earlier": [data.draw(st.booleans()) for _ in documents]}
+    if data.draw(st.booleans()):
+        address = [data.draw(st.integers(0, 3)) for _ in documents]
+        more["urls"] = [documents[address.index(a)].doc for a in address]
+    decision = decision_with(documents, [(*edge, LEFT_MAY_GO | RIGHT_MAY_GO) for edge in edges], **more)
+    owners = [d.doc if keeper == -1 else keeper for d, keeper in zip(documents, decision.duplicate_of.tolist(), strict=True)]
+    own = [d.clean and not was for d, was in zip(documents, more["earlier"], strict=True)]
+    for owner, counted in zip(owners, decision.num_clean.tolist(), strict=True):
+        assert counted == sum(is_own for other, is_own in zip(owners, own, strict=True) if other == owner)
 
 
 def test_no_documents_give_no_decision() -> None:
