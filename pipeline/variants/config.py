@@ -43,6 +43,9 @@ class HeldOutSettings:
 
     share: Annotated[float, Between(0.001, 0.5)] = 0.05
     """Share of hosts, and of texts without a host, drawn by a hash."""
+    unit: Literal["text", "id"] = "text"
+    """What is drawn together, and is one cluster, where there is no host: a text with its copies, or documents with the same `id` up to its
+    last `#`, as `novels/emma.txt#12`: the pieces of a book, the records of a file."""
     domains: tuple[str, ...] = ()
     """Only these domains are measured; all if none are given."""
     languages: tuple[str, ...] = ("zh", "en")

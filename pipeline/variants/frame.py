@@ -42,13 +42,13 @@ class Frame:
     """Domain and language, `law/zh`."""
     num_bytes: npt.NDArray[np.int64]
     unit: npt.NDArray[np.float64]
-    """In [0, 1), equal for documents of a host, or for copies: what is drawn together, and a cluster of the bootstrap."""
+    """In [0, 1), equal for documents of a host or file, or for copies: what is drawn together, and a cluster of the bootstrap."""
     second_unit: npt.NDArray[np.float64]
     """The same, independent of it."""
 
 
-def read_frame(found: Found, seed: int) -> Frame:
-    """Read the light columns of all shards."""
+def read_frame(found: Found, seed: int, by_id: bool = False) -> Frame:
+    """Read the light columns of all shards. `by_id`: what has no host is drawn by its id up to the last `#`."""
     ids, tables = [], []
     for shard in found.own:
         columns = shard.columns(_COLUMNS)
@@ -59,7 +59,7 @@ def read_frame(found: Found, seed: int) -> Frame:
     table = table.filter(pc.and_(pc.is_null(table["fault"]), pc.greater(table["num_chars"], 0))).combine_chunks()
     domain, content = Names.of(table["domain"]), content_hashes(table["content_hash"])[0]
     cell = _cells(domain, table["lang"])
-    units = _units(table["url"], cell, content)
+    units = _units(table["url"], table["id"].combine_chunks() if by_id else None, cell, content)
     return Frame(
         ids=table["id"].combine_chunks(),
         reference=table["reference"].to_numpy(),
@@ -85,9 +85,10 @@ def _cells(domain: Names, langs: pa.ChunkedArray) -> Names:
     return Names.renamed(codes, [f"{domain.values[pair // len(subtags)]}/{subtags[pair % len(subtags)]}" for pair in pairs.tolist()])
 
 
-def _units(urls: pa.ChunkedArray, cell: Names, content: UInt64s) -> UInt64s:
-    """What is drawn together, (n,): equal for documents of a host, or for copies where there is none or it is no unit."""
-    encoded = pc.dictionary_encode(pa.chunked_array([_hosts(part) for part in _parts(urls)], pa.string())).combine_chunks()
+def _units(urls: pa.ChunkedArray, ids: pa.Array | None, cell: Names, content: UInt64s) -> UInt64s:
+    """What is drawn together, (n,): equal for documents of a host, else of a file by their `ids`, or for copies where that is no unit."""
+    groups = pa.chunked_array([_hosts(part) for part in _parts(urls)], pa.string()).combine_chunks()
+    encoded = pc.dictionary_encode(groups if ids is None else pc.coalesce(groups, _files(ids)))
     codes = pc.fill_null(encoded.indices, -1).to_numpy()
     rows = np.flatnonzero(codes >= 0)
     hashes = np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in encoded.dictionary.to_pylist()], np.uint64)
@@ -106,6 +107,12 @@ def _parts(urls: pa.ChunkedArray) -> list[pa.ChunkedArray]:
 
 def _hosts(urls: pa.ChunkedArray) -> pa.Array:
     return pa.array([host_of(url) for url in urls.to_pylist()], pa.string())
+
+
+def _files(ids: pa.Array) -> pa.Array:
+    """Ids up to their last `#`, with one before them, as no host has; null for an id without."""
+    files = pc.replace_substring_regex(pc.binary_join_element_wise("#", ids, ""), "#[^#]*$", "")
+    return pc.if_else(pc.match_substring(ids, "#"), files, pa.scalar(None, pa.string()))
 
 
 def similar_contents(found: Found, frame: Frame, similarity: float) -> tuple[UInt64s, UInt64s]:

@@ -1,8 +1,8 @@
 """Held-out text, frozen before any filter, and all documents that training must not see because of it.
 
-Drawn are hosts, and texts with their copies where there is no host or it is most of its domain (`frame.MOST_HOST_SHARE`), by a hash: so
-the draw depends on no filter and no order, and holds text that a filter would remove. Of the domains that are called curated one half of
-what is drawn is a set of its own. A text is measured once, whatever number of copies there are.
+Drawn are hosts, else files if `unit: id` says so, and texts with their copies where there is neither or it is most of its domain
+(`frame.MOST_HOST_SHARE`), by a hash: so the draw depends on no filter and no order, and holds text that a filter would remove. Of the
+domains that are called curated one half of what is drawn is a set of its own. A text is measured once, whatever number of copies there are.
 
 Training sees none of: what is drawn; copies of it; what resembles it (the run's MinHash bands, verified by Jaccard at the similarity of
 `document_dedup`); what shares runs of tokens with it (`overlap`). `removed.parquet` says of each document why, `taken.txt` is their list as
@@ -63,7 +63,7 @@ def freeze(
     units = Units(folder)
     if frozen := units.done(["frozen"]):
         return frozen["frozen"]
-    frame = read_frame(found, seed)
+    frame = read_frame(found, seed, settings.unit == "id")
     drawn, curated = _draw(settings, frame)
     measured = _measured(settings, frame, drawn, curated)
     _check_domains(settings, frame, curated, measured)

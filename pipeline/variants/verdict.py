@@ -43,7 +43,8 @@ class HeldOut:
     cells: npt.NDArray[np.str_]
     """Domain and language, `law/zh`."""
     clusters: npt.NDArray[np.int64]
-    """Documents of a host, or of a file, or copies of each other, have the same number."""
+    """Documents of a host have the same number; where there is none, copies of each other, or documents of a file if these were drawn by it
+    (`held_out.unit`)."""
     num_bytes: npt.NDArray[np.int64]
 
     def groups(self) -> list[tuple[str, str]]:

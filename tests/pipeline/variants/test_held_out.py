@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,31 @@ def test_the_draw_is_of_the_share_and_independent_of_the_order_of_documents(make
     again, _, _ = frozen(elsewhere, backwards)  # type: ignore[arg-type]
     assert names != set()
     assert {row["id"] for row in rows_of(again, "documents.parquet")} == names
+
+
+def test_what_has_no_host_is_held_out_by_the_file_that_its_id_names(make_config: Maker) -> None:
+    rows = law_and_news()
+    for i, row in enumerate(rows["law"]):
+        row["id"] = f"book {i // 10}.txt#{i % 10:03}" if i < 190 else f"alone-{i}"
+    for row in rows["news"]:
+        row["id"] = f"all.jsonl#{row['id']}"  # most of its domain, so no unit; and what has a URL goes by its host
+    folder, _, _ = frozen(make_config, rows, dataclasses.replace(SETTINGS, unit="id"))
+    held = {row["id"]: row["cluster"] for row in rows_of(folder, "documents.parquet")}
+    books: dict[str, list[str]] = {}
+    for row in rows["law"][:190]:
+        books.setdefault(row["id"].partition("#")[0], []).append(row["id"])
+    drawn = {book for book, names in books.items() if set(names) & set(held)}
+    assert 0 < len(drawn) < 19
+    for book in drawn:
+        assert set(books[book]) <= set(held)
+        assert len({held[name] for name in books[book]}) == 1
+    alone = [name for name in held if name.startswith("alone")]
+    assert len({held[name] for name in [*alone, *(books[book][0] for book in drawn)]}) == len(alone) + len(drawn)
+    of_host = [{held.get(f"all.jsonl#news-{i}") for i in range(host, 200, 20)} for host in range(20)]
+    assert all(len(clusters) == 1 for clusters in of_host)
+    without_host = {name: cluster for name, cluster in held.items() if name.startswith(("all.jsonl#near", "all.jsonl#quote"))}
+    assert 0 < len(without_host) < 40
+    assert len(set(without_host.values())) == len(without_host)
 
 
 def test_a_host_of_most_of_a_domain_is_held_out_by_document(make_config: Maker) -> None:
