@@ -26,7 +26,7 @@ from stages.decontaminate.stage import MAKING_FACTOR, Decontaminate
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.measure import Measure
-from stages.mixture.stage import Mixture, check_domains
+from stages.mixture.stage import COPIES_STAY, Mixture, check_domains, finds_copies
 from stages.quality.stage import check_thresholds
 from stages.schema import DOCUMENT
 from stages.select import Select
@@ -230,6 +230,8 @@ def describe(plan: Plan) -> Iterator[str]:
     if len(rounds) > 1:
         yield f"  a cluster is decided in one worker: up to {most:,} documents with 10 verified pairs each; more are refused, not tried"
     yield f"last pass: select > write{' > weigh' if plan.stage(Mixture) else ''}"
+    if isinstance(mixture := plan.stage(Mixture), Mixture) and mixture.held_out.share and not finds_copies(plan.stages):
+        yield f"  mixture: {COPIES_STAY}"
     yield "columns of a shard:"
     for field in plan.schema:
         yield f"  {field.name:<28} {field.type}{'' if not is_heavy(field.name) else '   (not in the ledger)'}"

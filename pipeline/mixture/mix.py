@@ -16,7 +16,7 @@ from pipeline.mixture.report import method_as_it_went
 from pipeline.mixture.weigh import weigh_corpus
 from stages.mixture.learn import Learned
 from stages.mixture.shares import natural, rounded, tempered, unimax
-from stages.mixture.stage import HoldingOut, Mixture
+from stages.mixture.stage import HoldingOut, Mixture, finds_copies
 from stages.mixture.weights import Amounts, Cell
 
 DIGITS = 6
@@ -51,7 +51,8 @@ def mix(runner: Phases, counts: Sequence[Statistics], parts: Sequence[str], key:
         shares = shares_of(stage, domains)
     _write_file(runner, method_as_it_went(stage.method, bool(learned and learned.abstained)), shares)
     given, weighed = weigh_corpus(runner, stage, cells, shares, parts, key)
-    report = _report(stage, cells, shares, given, weighed) | {"held_out": _held_out(counts)}
+    report = _report(stage, cells, shares, given, weighed)
+    report |= {"held_out": _held_out(counts), "finds_copies": finds_copies(runner.plan.stages)}
     return report | ({"learned": _learned(learned)} if learned else {})
 
 

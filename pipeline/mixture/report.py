@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stages.mixture.stage import COPIES_STAY
+
 
 def print_mixture(summary: Mapping[str, Any], console: Console) -> None:
     """Domains and languages with their shares and epochs; nothing for a run without a mixture."""
@@ -33,6 +35,8 @@ def print_mixture(summary: Mapping[str, Any], console: Console) -> None:
             console.print(Text(f"mixture: ABSTAINED: {told}: nothing to rely on, so the shares are UniMax's", style="yellow"))
         else:
             console.print(f"mixture: learned from {told}; pictures and intervals: {summary['output']}/mixture/", highlight=False)
+    if held_out and not mixture.get("finds_copies", True):
+        console.print(Text(f"mixture: {COPIES_STAY}", style="yellow"))
     if mixture["without_text"]:
         names = ", ".join(mixture["without_text"])
         console.print(Text(f"mixture: no text is left of {names}; what they were to give comes from the others", style="yellow"))

@@ -30,7 +30,7 @@ from pipeline.variants.config import Variant, VariantsConfig
 from pipeline.variants.held_out import KINDS
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
-from stages.mixture.stage import Mixture
+from stages.mixture.stage import Mixture, check_copies
 from stages.normalize import Normalize
 from stages.select import Select
 from stages.stage import Stage
@@ -63,6 +63,7 @@ def variant_runs(config: VariantsConfig) -> dict[str, RunConfig]:
     for name, (keys, settings) in chosen.items():
         run = load_run(config.base, settings)
         stages = tuple(stage for stage in run.stages if stage.key in keys)
+        check_copies(stages, f"variants: '{name}'")
         runs[name] = replace(run, name=f"{config.name}: {name}", output=storage.join(config.output, "variants", name), stages=stages)
     return runs
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from configs.errors import ConfigError
 from configs.loader import Between, Bytes, SettingError, find_file, load, read_yaml
+from stages.dedup.stage import DocumentDedup, ExactDedup
 from stages.mixture.held_out import HeldOut, is_drawn
 from stages.mixture.learn import LearnSettings, num_proxies
 from stages.mixture.proxies import ProxyOptions
@@ -24,6 +25,7 @@ from stages.stage import Stage
 
 HELD_OUT = "held_out"
 """The reason of what is set apart."""
+COPIES_STAY = "no stage compares documents, so copies of held-out text on other hosts stay in the corpus; add exact_dedup or document_dedup"
 
 Weight = Annotated[float, Between(0)]
 
@@ -138,14 +140,30 @@ def _check_learned(stage: Mixture, known: list[str], where: str) -> None:
             raise ConfigError(f"{where}.learn.targets: no source has the domain '{name}'; there are: {', '.join(known)}")
 
 
+def finds_copies(stages: Iterable[Stage]) -> bool:
+    """Whether a stage compares documents, so that copies of a held-out one leave the training with it, on whatever host they are."""
+    return any(isinstance(stage, ExactDedup | DocumentDedup) for stage in stages)
+
+
+def check_copies(stages: Iterable[Stage], where: str) -> None:
+    """Raises `ConfigError` for a mixture learned without a stage that finds copies: proxies would know the text that they are judged by."""
+    stages = tuple(stages)
+    if any(isinstance(stage, Mixture) and stage.method == "learned" for stage in stages) and not finds_copies(stages):
+        raise ConfigError(
+            f"{where}: a mixture is learned by what models say of held-out text, and no stage compares documents: a copy on another host "
+            "would stay in what they learn from; add exact_dedup or document_dedup"
+        )
+
+
 def check_domains(stages: Iterable[Stage], domains: Iterable[str]) -> None:
     """Raises `ConfigError` unless given shares name exactly the domains of the run's sources, and there is something to learn."""
-    known = sorted(set(domains))
+    stages, known = tuple(stages), sorted(set(domains))
     for number, stage in enumerate(stages):
         if not isinstance(stage, Mixture):
             continue
         if stage.method == "learned":
             _check_learned(stage, known, f"stages[{number}].mixture")
+            check_copies(stages, f"stages[{number}].mixture")
         if not (given := stage.given()):
             continue
         where = f"stages[{number}].mixture.{'file' if stage.file else 'shares'}: "

@@ -284,6 +284,18 @@ def test_what_cannot_be_learned_is_said_before_anything_starts(mixed: Mixed, set
         make_plan(load_run(mixed(method="learned", **settings)))
 
 
+def test_copies_of_held_out_text_that_stay_are_told_of_and_nothing_is_learned_beside_them(mixed: Mixed) -> None:
+    told = "no stage compares documents, so copies of held-out text on other hosts stay in the corpus; add exact_dedup or document_dedup"
+    path = mixed("alone", stages=[{"normalize": {}}, {"mixture": {}}])
+    assert f"  mixture: {told}" in describe(make_plan(load_run(path)))
+    result = CliRunner().invoke(app, ["run", str(path)])
+    assert f"mixture: {told}" in result.output.replace("\n", " ")
+    assert f"  mixture: {told}" not in describe(make_plan(load_run(mixed("beside"))))
+    assert f"  mixture: {told}" not in describe(make_plan(load_run(path, ("stages.mixture.held_out={share: 0}",))))
+    with pytest.raises(ConfigError, match=r"stages\[1\]\.mixture: a mixture is learned .* no stage compares documents: .* add exact_dedup"):
+        make_plan(load_run(path, ("stages.mixture.method=learned",)))
+
+
 def test_one_domain_has_nothing_to_learn(make_config: Mixed) -> None:
     config = make_config({"a": [{"text": prose(1)}]}, stages=[{"mixture": {"method": "learned"}}])
     with pytest.raises(ConfigError, match=r"stages\[0\]\.mixture: a mixture of 'web' alone has nothing to learn"):
@@ -300,7 +312,8 @@ def test_a_domain_without_held_out_text_and_too_little_text_are_errors_before_tr
 
     monkeypatch.setattr(model.proxy, "train_proxy", never)
     one_host = [{"id": f"a-{i}", "text": prose(i), "url": f"https://one.org/{i}"} for i in range(9)]
-    config = make_config({"a": one_host, "b": [{"text": prose(50 + i)} for i in range(9)]}, stages=[{"mixture": {"method": "learned"}}])
+    stages = [{"exact_dedup": {}}, {"mixture": {"method": "learned"}}]
+    config = make_config({"a": one_host, "b": [{"text": prose(50 + i)} for i in range(9)]}, stages=stages)
     with pytest.raises(RunError, match=r"no held-out text of web that a filter would have kept.*raise mixture.held_out.share or max_share"):
         run(load_run(config, ("sources.b.domain=other",)), quiet=True)
     with pytest.raises(

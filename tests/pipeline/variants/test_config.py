@@ -67,3 +67,16 @@ def test_only_the_smoke_tier_reads_pieces_unless_told(make: Make) -> None:
     assert make(tier="decision", training=training | {"piece_bytes": 16}).piece_bytes == 16
     with pytest.raises(ConfigError, match=r"piece_bytes: got 15, wanted at least 16, or 0 for whole documents"):
         make(training=training | {"piece_bytes": 15})
+
+
+def test_a_mixture_is_not_learned_beside_copies_of_what_it_is_measured_on(make: Make, tmp_path: Path) -> None:
+    def runs(*without: str) -> list[str]:
+        learned = {"name": "learned", "without": [*without], "settings": ["stages.mixture.method=learned"]}
+        config = make(variants=[{"name": "all"}, learned])
+        path = tmp_path / "base.yaml"
+        path.write_text(path.read_text().replace("- select: {}\n", "- select: {}\n- mixture: {}\n"))
+        return list(variant_runs(config))
+
+    with pytest.raises(ConfigError, match=r"variants: 'learned': a mixture is learned by .* no stage compares documents"):
+        runs("exact_dedup", "document_dedup")
+    assert runs("exact_dedup") == runs("document_dedup") == ["all", "learned"]
