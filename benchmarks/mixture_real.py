@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import yaml
 from scipy import stats
 
@@ -27,18 +28,25 @@ from stages.mixture.proxies import ProxyOptions
 from stages.mixture.shares import natural, unimax
 from stages.mixture.targets import Targets, together
 
-SEED = 17
+
+def weighted_bytes(run: Path) -> dict[str, float]:
+    """What is kept of each domain, by sampling weight."""
+    found: dict[str, float] = {}
+    for part in (run / "corpus").glob("*.parquet"):
+        rows = pq.read_table(part, columns=["domain", "num_bytes", "sampling_weight"])
+        for name, size, weight in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            found[name] = found.get(name, 0.0) + size * weight
+    return found
 
 
-def texts_of(run: Path, options: ProxyOptions, held_out_tokens: int) -> tuple[ProxyData, Targets]:
-    """The domains' text, and held-out text behind what the learning measured."""
-    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    weighted = {name: face["bytes"] for name, face in summary["mixture"]["by_domain"].items()}
+def texts_of(run: Path, options: ProxyOptions, held_out_tokens: int, seed: int) -> tuple[ProxyData, Targets]:
+    """The domains' text, and held-out text behind what the learning measured, as a run with this seed took them."""
+    weighted = weighted_bytes(run)
     shares = sampled_shares(weighted, options.tokens, options.tokenizer)
     with tempfile.TemporaryDirectory() as folder:
         parts = sorted(path.name for path in (run / "corpus").glob("*.parquet"))
         for part in parts:
-            sample(SampleWork(str(run), part, shares, SEED, f"{folder}/{part}"))
+            sample(SampleWork(str(run), part, shares, seed, f"{folder}/{part}"))
         known = options.held_out_tokens
         texts = read_texts([f"{folder}/{part}" for part in parts], options.tokenizer, options.tokens, known + held_out_tokens)
     fresh = {name: ids[known:] for name, ids in texts.held_out.items() if len(ids) >= known + 8 * options.length}
@@ -59,7 +67,7 @@ def main() -> None:
     settings = json.loads((args.run / "run.json").read_text(encoding="utf-8"))["settings"]
     options = ProxyOptions(**settings["stages"][-1]["mixture"]["proxy"])
     options = dataclasses.replace(options, tokens=args.tokens or options.tokens)
-    data, targets = texts_of(args.run, options, args.held_out_tokens)
+    data, targets = texts_of(args.run, options, args.held_out_tokens, settings["seed"])
     report = json.loads((args.run / "summary.json").read_text(encoding="utf-8"))["mixture"]
     figures = json.loads((args.run / "mixture/learned.json").read_text(encoding="utf-8"))
     sizes = np.array([report["by_domain"][name]["bytes"] for name in data.names], np.float64)

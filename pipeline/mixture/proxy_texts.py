@@ -1,7 +1,8 @@
 """What proxies read: of each domain some kept text, of each target some held-out text, as ids in one file.
 
-Documents are taken in the order of a hash of the run's seed and their ids, until there are as many tokens as one training has: so the
-sample depends on no order, and no proxy needs to read a text twice unless its domain is small. Held-out text is what was drawn and nothing
+Documents are taken in the order of a hash of the run's seed and their ids, divided by their `sampling_weight`, until there are as many
+tokens as one training has: so the sample depends on no order, is the likelier to hold a document the more it weighs, and no proxy needs to
+read a text twice unless its domain is small. A document of the weight 0 is never taken. Held-out text is what was drawn and nothing
 else speaks against, each content once, as it is after normalisation.
 """
 
@@ -51,15 +52,17 @@ class SampleWork:
     output: str
     part: str
     shares: dict[str, float]
-    """Of each domain's documents, by their hash."""
+    """Of each domain's documents, those of the sampling weight 1, by their hash; beyond 1 for a small domain, of which all are taken."""
     seed: int
     uri: str
 
 
 def sample(work: SampleWork) -> dict[str, Any]:
-    """Write what may be needed of a part: `text`, `name` (a domain, or a target), `held_out`, `place` (the hash)."""
-    kept = _read(storage.join(work.output, "corpus", work.part), ["id", "text", "domain"])
-    place = hash_units(text_buffer(kept["id"].combine_chunks()), work.seed)
+    """Write what may be needed of a part: `text`, `name` (a domain, or a target), `held_out`, `place` (where it stands in the order)."""
+    kept = _read(storage.join(work.output, "corpus", work.part), ["id", "text", "domain", "sampling_weight"])
+    weight = kept["sampling_weight"].to_numpy().astype(np.float64)
+    unit = hash_units(text_buffer(kept["id"].combine_chunks()), work.seed)
+    place = np.divide(unit, weight, out=np.full(len(unit), np.inf), where=weight > 0)
     share = np.array([work.shares.get(name, 0.0) for name in kept["domain"].to_pylist()])
     kept = kept.append_column("place", pa.array(place)).filter(pa.array(place < share))
     apart = _read(storage.join(work.output, FOLDER, work.part), ["id", "text", "domain", "lang", "drawn", "reasons", "content_hash"])
@@ -78,9 +81,9 @@ def sample(work: SampleWork) -> dict[str, Any]:
 
 
 def sampled_shares(weighted_bytes: Mapping[str, float], tokens: int, tokenizer: str) -> dict[str, float]:
-    """Shares of the documents of each domain that hold as many tokens as a training has, with some to spare."""
+    """Shares of each domain's documents that hold as many tokens as a training has, with some to spare; each times its sampling weight."""
     needed = HEADROOM * tokens * (1 if tokenizer == "bytes" else BYTES_PER_TOKEN)
-    return {name: min(1.0, needed / max(size, 1.0)) for name, size in weighted_bytes.items()}
+    return {name: needed / max(size, 1.0) for name, size in weighted_bytes.items()}
 
 
 def read_texts(uris: Sequence[str], tokenizer: str, tokens: int, held_out_tokens: int) -> Texts:
