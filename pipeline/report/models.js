@@ -19,7 +19,7 @@ function tokenizers() {
   charts.get("tokenizers-chart")?.resize({ height: "auto" });
   draw("tokenizers-chart", {
     grid: { left: wide() ? 150 : 112, right: 24, top: every.length > 5 || !wide() ? 64 : 36, bottom: 44 },
-    tooltip: { ...tip(), trigger: "item", formatter: f => `${f.seriesName}, ${names[f.value[1]]}: ${f.value[0].toFixed(3)}` },
+    tooltip: { ...tip(f => `${f.seriesName}, ${names[f.value[1]]}: ${f.value[0].toFixed(3)}`), trigger: "item" },
     xAxis: axis({ type: "value", scale: true, name: word(metric), nameLocation: "middle", nameGap: 28 }),
     yAxis: axis({ type: "category", inverse: true, data: names }),
     series: every.map(([name, found], place) => ({
@@ -54,7 +54,7 @@ function trainings() {
   draw("trainings-chart", {
     grid: { left: 56, right: 24, top: wide() ? 40 : 96, bottom: 48 },
     legend: { textStyle: { color: color("ink") }, top: 0, data: series.filter(one => one.name).map(one => one.name) },
-    tooltip: { ...tip(), trigger: "item", formatter: f => `${f.seriesName}: ${f.value[1].toFixed(3)}, ${whole(f.value[0])} ${word("tokens")}` },
+    tooltip: { ...tip(f => `${f.seriesName}: ${f.value[1].toFixed(3)}, ${whole(f.value[0])} ${word("tokens")}`), trigger: "item" },
     xAxis: axis({ type: "value", name: word("tokens"), nameLocation: "middle", nameGap: 28, axisLabel: { color: color("faint"), formatter: value => value >= 1e6 ? `${value / 1e6} M` : value >= 1e3 ? `${value / 1e3} k` : value } }),
     yAxis: axis({ type: "value", scale: true, name: word("nats"), nameLocation: "middle", nameGap: 36 }),
     series,
@@ -67,7 +67,7 @@ function forest(id, lines) { // a line each: the interval, a ring for each seed,
   charts.get(id)?.resize({ height: "auto" });
   draw(id, {
     grid: { left: wide() ? 150 : 112, right: wide() ? 150 : 24, top: 36, bottom: 44 },
-    tooltip: { ...tip(), trigger: "item", formatter: f => `${names[f.value[1]]}: ${signed(f.value[0])}` },
+    tooltip: { ...tip(f => `${names[f.value[1]]}: ${signed(f.value[0])}`), trigger: "item" },
     xAxis: axis({ type: "value", name: word("change_of_bits"), nameLocation: "middle", nameGap: 28, axisLabel: { color: color("faint"), hideOverlap: true, formatter: value => signed(value, 1) } }),
     yAxis: [
       axis({ type: "category", inverse: true, data: names, axisLine: { show: false }, axisTick: { show: false } }),

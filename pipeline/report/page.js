@@ -24,7 +24,9 @@ function draw(id, option) {
   }, true);
 }
 
-const tip = () => ({ backgroundColor: color("panel"), borderColor: color("line"), textStyle: { color: color("ink") } });
+// What a tooltip says is text: names of languages, trainings and variants are the user's, and ECharts would take them for markup.
+const tip = say => ({ backgroundColor: color("panel"), borderColor: color("line"), textStyle: { color: color("ink") },
+  ...(say && { formatter: found => echarts.format.encodeHTML(say(found)) }) });
 const axis = more => ({ axisLabel: { color: color("faint") }, axisLine: { lineStyle: { color: color("line") } }, nameTextStyle: { color: color("faint") },
   splitLine: { lineStyle: { color: color("line") } }, ...more });
 const bars = (key, values, name, stack) => ({ type: "bar", name: word(key), data: values, itemStyle: { color: color(name) }, stack, barCategoryGap: "12%" });
@@ -33,8 +35,8 @@ function waterfall() {
   const rows = data.waterfalls[document.getElementById("waterfall-of").value];
   draw("waterfall-chart", {
     grid: { left: 130, right: 64, top: 36, bottom: 28 },
-    tooltip: { ...tip(), trigger: "axis", axisPointer: { type: "shadow" },
-      formatter: found => `${rows[found[0].dataIndex][0]}: ${whole(rows[found[0].dataIndex][1])} ${word("documents")}, ` + found.map(f => `${f.seriesName} ${percent(f.value)}`).join(", ") },
+    tooltip: { trigger: "axis", axisPointer: { type: "shadow" },
+      ...tip(found => `${rows[found[0].dataIndex][0]}: ${whole(rows[found[0].dataIndex][1])} ${word("documents")}, ` + found.map(f => `${f.seriesName} ${percent(f.value)}`).join(", ")) },
     xAxis: axis({ type: "value", max: 1, axisLabel: { color: color("faint"), hideOverlap: true, formatter: value => 100 * value + " %" } }),
     yAxis: axis({ type: "category", inverse: true, data: rows.map(row => row[0]), splitLine: { show: false } }),
     series: [
@@ -53,8 +55,8 @@ function histogram(id, edges, log, kept, dropped, name, bounds) {
   });
   draw(id, {
     grid: { left: 72, right: 28, top: 40 + 15 * levels, bottom: 48 },
-    tooltip: { ...tip(), trigger: "axis", axisPointer: { type: "shadow" },
-      formatter: found => `${name} ${edges[found[0].dataIndex]} – ${edges[found[0].dataIndex + 1]}: ` + found.map(f => `${f.seriesName} ${whole(f.value)}`).join(", ") },
+    tooltip: { trigger: "axis", axisPointer: { type: "shadow" },
+      ...tip(found => `${name} ${edges[found[0].dataIndex]} – ${edges[found[0].dataIndex + 1]}: ` + found.map(f => `${f.seriesName} ${whole(f.value)}`).join(", ")) },
     xAxis: [
       axis({ type: "category", data: edges.slice(0, -1).map(String), show: false }),
       axis({ type: log ? "log" : "value", min: low, max: high, position: "bottom", name, nameLocation: "middle", nameGap: 28, splitLine: { show: false }, axisPointer: { show: false },

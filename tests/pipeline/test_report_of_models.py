@@ -179,6 +179,35 @@ def test_a_browser_draws_models_in_both_languages_without_a_request(whole: Path,
     assert (said, len(asked)) == ([], 1)
 
 
+def test_names_that_are_markup_are_text_in_every_tooltip(finished: str, tmp_path: Path, browser: Any) -> None:
+    evil = "<img src=x onerror=\"document.title='taken'\">"
+    write_training(tmp_path / "smoke" / evil, 50, heldout=5.0)
+    beside = Beside(
+        tokenizer=write_comparison(tmp_path / "compression", 3),
+        trainings=(str(tmp_path / "smoke"),),
+        variants=write_verdict(tmp_path / "variants"),
+    )
+    for file, names in (("compression/compression.json", ("ours", "zh", "domain 0")), ("variants/verdict.json", ("filtered",))):
+        text = (tmp_path / file).read_text()
+        for name in names:
+            text = text.replace(json.dumps(name), json.dumps(f"{name}{evil}"))
+        (tmp_path / file).write_text(text)
+    page = browser.new_page()
+    page.goto(Path(write_report(finished, beside)).as_uri())
+    show = """id => charts.get(id).getOption().series.flatMap((one, seriesIndex) => one.data.map((_, dataIndex) => {
+        charts.get(id).dispatchAction({ type: "showTip", seriesIndex, dataIndex });
+        return document.getElementById(id).lastElementChild.textContent;
+    }))"""
+    for chart, told in (
+        ("tokenizers", f"ours{evil}, domain 0{evil}: "),
+        ("trainings", f"{evil}, held out: "),
+        ("verdicts", f"filtered{evil}: "),
+    ):
+        assert any(told in said for said in page.evaluate(show, f"{chart}-chart")), chart
+    assert page.locator("img").count() == 0
+    assert page.title() == "run · Corpus report · 语料报告"
+
+
 def test_paper_is_light_and_narrow_and_the_screen_comes_back(whole: Path, browser: Any) -> None:
     page = browser.new_context(color_scheme="dark", viewport={"width": 1440, "height": 900}).new_page()
     page.goto(whole.as_uri())
