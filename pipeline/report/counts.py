@@ -1,7 +1,8 @@
 """What the report shows of the ledger: overlaps of reasons, distributions of signals, clusters by size, quality by domain, examples.
 
-The ledger is read once, 65,536 rows at a time, without texts. What is counted is counted of all rows; distributions are taken of at most
-`MOST_ROWS` documents, those with the smallest hashes of seed and id, and the page says so. So ten million rows cost the memory of a batch.
+The ledger is read once, 65,536 rows at a time, without texts. What is counted is counted of all rows, scores of quality too; distributions
+of the signals are taken of at most `MOST_ROWS` documents, those with the smallest hashes of seed and id, and the page says so. So ten
+million rows cost the memory of a batch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline import storage
 from pipeline.finished import BATCH_ROWS, FinishedRun
+from pipeline.report.cluster_sizes import ClusterSizes
 from pipeline.report.figures import MOST_GROUPS
 from pipeline.report.histogram import Histogram
 from stages.filters.rules import Bounds, primary_subtag
@@ -56,18 +58,20 @@ class Counts:
         self.languages = {"mixed", *(language for file in run.rules.files for language in file.languages)}
         self.judged: set[tuple[str, str]] = set()
         self.quality: dict[str, npt.NDArray[np.float64]] = {}
-        self.cluster_sizes: dict[int, int] = {}
+        self.clusters = ClusterSizes(seed, bool(run.config.earlier))
         self.personal = {name: [0, 0] for name in run.signals if name.startswith("pii_")}
 
     def add(self, part: str, table: pa.Table) -> None:
         """Rows of one part of the ledger, all columns that `columns` names."""
         order = hash_units(text_buffer(table["id"].combine_chunks()), self.seed)
         self._add_reasons(part, table, order)
-        self._add_clusters(table)
+        self.clusters.add(table)
         for name, found in self.personal.items():
             hits = table[name].to_numpy(zero_copy_only=False)
             found[0] += int(np.count_nonzero(np.nan_to_num(hits) > 0))
             found[1] += int(np.nansum(hits))
+        if "quality" in self.signals:
+            self._add_quality(table, np.asarray(pc.equal(table["fate"], "kept")))
         chosen = (order < self.share) & np.asarray(pc.fill_null(pc.greater(table["num_chars"], 0), False))
         self._add_signals(table.filter(pa.array(chosen)))
 
@@ -86,20 +90,11 @@ class Counts:
             found = [Example(float(order[row]), table["id"][int(row)].as_py(), part) for row in rows]
             self.examples[name] = sorted([*self.examples[name], *found])[:NUM_EXAMPLES]
 
-    def _add_clusters(self, table: pa.Table) -> None:
-        """A cluster of n documents is n rows that say n; each counts as 1/n, so that shards add up."""
-        sizes, documents = np.unique(table["cluster_size"].to_numpy(zero_copy_only=False), return_counts=True)
-        for size, count in zip(sizes.tolist(), documents.tolist(), strict=True):
-            if size and size > 1:
-                self.cluster_sizes[int(size)] = self.cluster_sizes.get(int(size), 0) + count
-
     def _add_signals(self, table: pa.Table) -> None:
         kept = np.asarray(pc.equal(table["fate"], "kept"))
         for name, histogram in self.signals.items():
             histogram.add(table[name].to_numpy(zero_copy_only=False), kept)
         self._add_bounds(table)
-        if "quality" in self.signals:
-            self._add_quality(table, kept)
 
     def _add_bounds(self, table: pa.Table) -> None:
         pairs = table.group_by(["lang", "domain"]).aggregate([]).to_pylist()
@@ -130,7 +125,7 @@ class Counts:
             "overlaps": {"names": self.reasons, "documents": self.overlaps.tolist(), "alone": self.alone.tolist()},
             "signals": {name: shown | {"bounds": self._bounds(name)} for name, shown in signals.items() if shown},
             "quality": self._quality(),
-            "clusters": [[low, high, documents, count] for low, high, documents, count in self._clusters()],
+            "clusters": [list(row) for row in self.clusters.by_size()],
             "personal": {name.removeprefix("pii_"): found for name, found in self.personal.items()},
         }
 
@@ -159,15 +154,6 @@ class Counts:
             if low is not None or high is not None
         ]
 
-    def _clusters(self) -> list[tuple[int, int, int, int]]:
-        """(smallest size, largest, documents, clusters) by powers of two."""
-        found: dict[int, list[float]] = {}
-        for size, documents in self.cluster_sizes.items():
-            tally = found.setdefault(size.bit_length() - 1, [0, 0.0])
-            tally[0] += documents
-            tally[1] += documents / size
-        return [(2**power, 2 ** (power + 1) - 1, int(tally[0]), round(tally[1])) for power, tally in sorted(found.items())]
-
 
 def count(run: FinishedRun, summary: Mapping[str, Any], seed: int) -> Counts:
     """Read the ledger of a finished run once."""
@@ -181,7 +167,8 @@ def count(run: FinishedRun, summary: Mapping[str, Any], seed: int) -> Counts:
 
 
 def _columns(run: FinishedRun) -> Sequence[str]:
-    return list(dict.fromkeys(["id", "lang", "domain", "source", "fate", "reasons", "cluster_size", "num_chars", *run.signals]))
+    names = ("id", "lang", "domain", "source", "fate", "reasons", "duplicate_of", "cluster_size", "num_chars")
+    return list(dict.fromkeys([*names, *run.signals]))
 
 
 def _finite(value: float | None) -> float | None:

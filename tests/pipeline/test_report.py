@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import InputError
 from pipeline.config import load_run
 from pipeline.finished import FinishedRun
+from pipeline.report import cluster_sizes, counts
 from pipeline.report.counts import count
 from pipeline.report.examples import masked
 from pipeline.report.figures import MOST_GROUPS, groupings, waterfalls
@@ -43,8 +46,8 @@ def finished(make_config: Any) -> str:
 
 def test_counts_are_those_of_the_ledger(finished: str) -> None:
     summary = json.loads((Path(finished) / "summary.json").read_bytes())
-    counts = count(FinishedRun(finished), summary, seed=17)
-    found = counts.as_json()
+    counted = count(FinishedRun(finished), summary, seed=17)
+    found = counted.as_json()
     names = found["overlaps"]["names"]
     documents = dict(zip(names, np.diagonal(found["overlaps"]["documents"]).tolist(), strict=True))
     assert documents == {name: sizes[0] for name, sizes in summary["reasons"].items() if name in names}
@@ -57,7 +60,48 @@ def test_counts_are_those_of_the_ledger(finished: str) -> None:
     assert sum(words["kept"]) == summary["documents"]["kept"]
     assert sum(words["kept"]) + sum(words["dropped"]) == 12  # all but the unreadable row
     assert {"min": 50, "max": 1000000, "languages": ["zh"]} in words["bounds"]
-    assert [e.id for e in counts.examples["bad_json"]] == ["web/web.jsonl#12"]
+    assert [e.id for e in counted.examples["bad_json"]] == ["web/web.jsonl#12"]
+
+
+def test_quality_is_counted_of_all_documents_where_distributions_are_of_a_sample(finished: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (Path(finished) / "ledger").glob("*.parquet"):
+        table = pq.read_table(path)
+        pq.write_table(table.append_column("quality", pa.array(np.linspace(0, 1, len(table)))), path)
+    monkeypatch.setattr(counts, "MOST_ROWS", 3)
+    summary = json.loads((Path(finished) / "summary.json").read_bytes())
+    found = count(FinishedRun(finished), summary, seed=17).as_json()
+    documents = summary["documents"]
+    assert found["sampled_share"] == 3 / documents["input"]
+    assert [sum(fate) for fate in found["quality"][""]["documents"]] == [documents["rejected"], documents["kept"]]
+    assert sum(found["signals"]["quality"]["kept"]) < documents["kept"]
+
+
+def test_clusters_whose_document_an_earlier_run_kept_are_counted_once_each(make_config: Any) -> None:
+    one = load_run(make_config({"a": [{"id": f"p{n}", "text": prose(n)} for n in range(4)]}, "one"))
+    run(one, quiet=True)
+    rows = [{"id": f"copy{n}", "text": prose(n)} for n in (0, 0, 0, 1, 2, 3)] + [{"id": f"own{n}", "text": prose(9)} for n in range(2)]
+    two = load_run(make_config({"b": rows}, "two", earlier=[one.output]))
+    summary = run(two, quiet=True)
+    assert count(FinishedRun(two.output), summary, seed=17).as_json()["clusters"] == [[2, 3, 5, 4], [4, 7, 3, 1]]
+
+
+@pytest.mark.parametrize("most_names", [1 << 20, 1000])
+def test_clusters_of_earlier_runs_are_counted_in_any_order_and_estimated_beyond_a_limit(
+    monkeypatch: pytest.MonkeyPatch, most_names: int
+) -> None:
+    monkeypatch.setattr(cluster_sizes, "MOST_NAMES", most_names)
+    foreign, own = 20_000, 5_000  # clusters: of each two duplicates are here, of ours the kept document too
+    names = [f"c{n}" for n in range(foreign + own)]
+    ids = [f"d{n}" for n in range(2 * len(names))] + names[foreign:]
+    table = pa.table({"id": ids, "duplicate_of": pa.array([*names, *names, *[None] * own]), "cluster_size": [3] * len(ids)})
+    table = table.take(np.random.default_rng(0).permutation(len(table)))
+    sizes = cluster_sizes.ClusterSizes(seed=3, has_earlier=True)
+    for start in range(0, len(table), 700):
+        sizes.add(table.slice(start, 700))
+    ((low, high, documents, clusters),) = sizes.by_size()
+    assert (low, high, documents) == (2, 3, len(table))
+    error = 0 if most_names > foreign + own else 4 * (2 * (foreign + own) / most_names * foreign) ** 0.5
+    assert abs(clusters - (foreign + own)) <= error
 
 
 def test_histogram_counts_every_value_once_and_outliers_at_the_ends() -> None:
