@@ -106,11 +106,11 @@ def train_doremi(
     num = len(data.train)
     with _one_thread(settings):
         reference = _trained(prior, data, settings)
-        model, optimizer, scheduler = _fresh(data, settings)
         weights = np.full(num, 1.0 / num)
         total = np.zeros(num)
         each = -(-settings.batch // num)
         steps = settings.windows // (each * num)
+        model, optimizer, scheduler = _fresh(data, settings, steps)
         order = [_windows(data, place, steps * each, settings) for place in range(num)]
         for step in range(steps):
             ids_BN = torch.cat([order[place][step * each : (step + 1) * each] for place in range(num)]).to(settings.device)
@@ -138,7 +138,10 @@ def _one_thread(settings: ProxySettings) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _fresh(data: ProxyData, settings: ProxySettings) -> tuple[Baichuan, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+def _fresh(
+    data: ProxyData, settings: ProxySettings, steps: int
+) -> tuple[Baichuan, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """A model, and a rate that has fallen after so many steps."""
     torch.manual_seed(settings.seed)
     config = BaichuanConfig(
         vocab_size=len(data.token_bytes),
@@ -151,17 +154,17 @@ def _fresh(data: ProxyData, settings: ProxySettings) -> tuple[Baichuan, torch.op
     )
     model = Baichuan(config).to(settings.device)
     optimizer = torch.optim.AdamW(model.parameter_groups(0.1), lr=settings.learning_rate, betas=(0.9, 0.95), fused=True)
-    warm = max(1, settings.steps // 10)
+    warm = max(1, steps // 10)
 
     def factor(step: int) -> float:
-        progress = (step - warm) / max(1, settings.steps - warm)
+        progress = (step - warm) / max(1, steps - warm)
         return (step + 1) / warm if step < warm else 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, progress)))
 
     return model, optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
 def _trained(mix: Sequence[float], data: ProxyData, settings: ProxySettings) -> Baichuan:
-    model, optimizer, scheduler = _fresh(data, settings)
+    model, optimizer, scheduler = _fresh(data, settings, settings.steps)
     counts = allocate(np.asarray(mix, np.float64), settings.windows)
     windows = [_windows(data, place, count, settings) for place, count in enumerate(counts)]
     # The i-th of a domain's n windows stands at (i + 1/2) / n of the training, so every step has the domains in proportion

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,3 +81,22 @@ def test_doremi_weighs_what_the_reference_knows_better() -> None:
     assert sum(weights) == pytest.approx(1)
     assert min(weights) > 0
     assert weights == train_doremi(texts(8192), (0.45, 0.1, 0.45), TINY)
+
+
+def test_the_rate_of_doremi_falls_over_the_steps_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from model import proxy
+
+    rates: list[float] = []
+    step = proxy._step
+
+    def recorded(loss: torch.Tensor, model: Any, optimizer: torch.optim.Optimizer, scheduler: Any) -> None:
+        rates.append(optimizer.param_groups[0]["lr"])
+        step(loss, model, optimizer, scheduler)
+
+    monkeypatch.setattr(proxy, "_step", recorded)
+    train_doremi(texts(8192), (0.45, 0.1, 0.45), TINY)
+    reference, own = rates[: TINY.steps], rates[TINY.steps :]
+    assert (len(reference), len(own)) == (64, 42)  # 256 windows: steps of 4, and of twice 3 domains
+    for one in (reference, own):
+        assert max(one) == pytest.approx(TINY.learning_rate)
+        assert 0.1 * TINY.learning_rate <= one[-1] < 0.11 * TINY.learning_rate
