@@ -42,4 +42,4 @@ def in_parts(sizes: npt.NDArray[np.int64], num_parts: int) -> npt.NDArray[np.int
     >>> in_parts(np.array([10, 10, 10, 30]), 2).tolist()
     [0, 0, 0, 1]
     """
-    return (2 * np.cumsum(sizes) - sizes) * num_parts // np.maximum(1, 2 * sizes.sum())
+    return np.asarray((2 * np.cumsum(sizes) - sizes) * num_parts // max(1, 2 * int(sizes.sum())), np.int64)
