@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from configs.errors import InputError
 from pipeline.config import load_run
+from pipeline.inspector.labels import Labels
 from pipeline.run import run
 from tests.pipeline.conftest import output_bytes, prose, zh_prose
 
@@ -107,6 +109,30 @@ def test_labels_are_files_that_a_training_reads_and_the_run_stays_untouched(clie
     assert again.get("/facets").json()["labels"] == {"short1": "drop"}
 
 
+def test_two_inspectors_on_one_folder_keep_each_others_labels(tmp_path: Path) -> None:
+    one, other = Labels(str(tmp_path / "labels")), Labels(str(tmp_path / "labels"))
+    ids = [f"d{n}" for n in range(40)]
+
+    def give(labels: Labels, own: list[str]) -> None:
+        for document_id in own:
+            labels.give("keep", {"id": document_id, "text": "t", "lang": "en", "domain": "web"})
+
+    threads = [threading.Thread(target=give, args=found) for found in ((one, ids[::2]), (other, ids[1::2]))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.give("drop", {"id": "d0", "text": "t", "lang": "en", "domain": "web"})
+    assert one.given() == other.given() == dict.fromkeys(ids, "keep") | {"d0": "drop"}
+
+
+@pytest.mark.parametrize("line", ['{"text": "no id"}', '{"id": 7}', '["id"]', "7", "{"])
+def test_a_line_that_is_no_label_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "keep.jsonl").write_text(f'{{"id": "d", "text": "t"}}\n{line}\n')
+    with pytest.raises(InputError, match=r"keep\.jsonl: line 2: wanted an object with `id`"):
+        Labels(str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [
@@ -167,6 +193,9 @@ def test_in_a_browser_search_threshold_and_diff_work_and_markup_is_text(address:
     page.locator("#effect", has_text="0 kept documents would be dropped").wait_for()
     page.locator("#bound").fill("1000")
     page.locator("#effect strong", has_text="6").first.wait_for()  # all but the longest
+    page.locator("[name=signal]").select_option("digit_share")  # has a greatest value only: starts there, with all within
+    page.locator("#effect", has_text="0 kept documents would be dropped").wait_for()
+    assert page.locator("#side").input_value() == "max"
     page.get_by_role("button", name="Label: drop").click()
     page.locator("#label", has_text="labelled drop").wait_for()
     assert said == []
