@@ -2,6 +2,7 @@
 
 No document knows how often the line of a poem is quoted. So each shard sends the questions that its documents hold to the question's
 partition, which counts the different texts (copies count once) and names what is common. Only documents that hold a question send anything.
+Passages and pieces of long stems are counted by themselves: a famous passage does not excuse the question about it.
 The run goes on with the stage that knows (`stages.decontaminate.stage.Informed`), so every later decision does.
 """
 
@@ -20,13 +21,13 @@ from pipeline.dedup.rounds import Phases, exchange, folder_of
 from pipeline.dedup.send import content_hashes
 from pipeline.exchange import Exchange
 from pipeline.judge import Shard
-from pipeline.manifest import identity
+from pipeline.manifest import code_identity, identity
 from pipeline.plan import Plan
 from stages.decontaminate.stage import Decontaminate, Informed, Touching, informed
 from stages.edits import Span, remove, spans_column
 from stages.stage import Stage
 
-QUESTION_ROWS = pa.schema({"question": pa.string(), "source": pa.string(), "content": pa.uint64()})
+QUESTION_ROWS = pa.schema({"question": pa.string(), "unit": pa.string(), "source": pa.string(), "content": pa.uint64()})
 
 EXAMPLE_CHARS = 200
 """An example in the summary shows the first so many characters of what matched."""
@@ -58,7 +59,7 @@ def know_common(runner: Phases, found: Found) -> Plan:
     if stage is None:
         return plan
     assert isinstance(stage, Decontaminate)
-    key = identity([shard.uri for shard in shards], as_settings(stage))
+    key = identity(code_identity(), [shard.uri for shard in shards], as_settings(stage))
     out = exchange(runner, shards, "questions", 64, key)
     tells = {f"send-{shard.index}": TellWork(shard, stage, out) for shard in shards}
     runner.phase("questions", folder_of(out), tell, tells)
@@ -75,17 +76,17 @@ def tell(work: TellWork) -> dict[str, Any]:
     touched = work.stage.touching(columns)
     content, _ = content_hashes(columns["content_hash"])
     rows = pa.array(touched.document)
-    values = [touched.question, columns["source"].combine_chunks().take(rows), pa.array(content[touched.document])]
+    values = [touched.question, touched.unit, columns["source"].combine_chunks().take(rows), pa.array(content[touched.document])]
     hashes = np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in touched.question.to_pylist()], np.uint64)
     work.out.send(work.shard.index, pa.RecordBatch.from_arrays(values, schema=QUESTION_ROWS), hashes % np.uint64(work.out.partitions))
     return {"documents": len(np.unique(touched.document))}
 
 
 def count(work: CountWork) -> dict[str, Any]:
-    """`common`: question -> how many texts hold it; `questions`: benchmark -> source -> how many different ones were found there."""
-    rows = work.exchange.received(work.partition).group_by(["question", "source", "content"]).aggregate([])
-    texts = rows.select(["question", "content"]).group_by(["question", "content"]).aggregate([]).group_by("question")
-    held = {row["question"]: row["content_count"] for row in texts.aggregate([("content", "count")]).to_pylist()}
+    """`common`: question or part of one -> how many texts hold it; `questions`: benchmark -> source -> how many different ones."""
+    rows = work.exchange.received(work.partition).group_by(["question", "unit", "source", "content"]).aggregate([])
+    texts = rows.select(["unit", "content"]).group_by(["unit", "content"]).aggregate([]).group_by("unit")
+    held = {row["unit"]: row["content_count"] for row in texts.aggregate([("content", "count")]).to_pylist()}
     least = max(work.stage.max_documents, work.stage.max_document_share * work.num_documents)
     common = {name: texts for name, texts in sorted(held.items()) if texts > least}
     questions: dict[str, dict[str, int]] = {}

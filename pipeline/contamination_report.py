@@ -74,4 +74,4 @@ def print_decontamination(summary: Mapping[str, Any], console: Console) -> None:
         if common := found["common"]:
             most = next(iter(common))
             shown = f"most common {most}, in {common[most]:,} texts"
-            console.print(Text(f"{name}: {len(common):,} questions are common quotations and not acted on; {shown}"))
+            console.print(Text(f"{name}: {len(common):,} questions or parts of them are common quotations and not acted on; {shown}"))

@@ -32,6 +32,8 @@ SEED = 5
 """Tokens in a row that make a candidate. Of 20 tokens with any 3 changed, 5 in a row are left."""
 LONG, PIECE = 128, 64
 """A text of more tokens than `LONG` is looked for in pieces of at least `PIECE`."""
+PART = r"#(passage|\d+)$"
+"""How a unit's place ends where it is not all of a question: a passage, or the n-th piece of a long stem. A question's ends in `:line`."""
 SEEDS_PER_BUCKET = 2
 
 Int64s = npt.NDArray[np.int64]
@@ -72,7 +74,7 @@ class Questions(NamedTuple):
     benchmark: pa.Array
     """Name of the benchmark of each unit."""
     place: pa.Array
-    """File and line of the question of each unit."""
+    """File and line of the question of each unit, and which part of it the unit is, see `PART`."""
     num_questions: dict[str, int]
     """Of each benchmark, all questions."""
     num_searched: dict[str, int]
@@ -84,6 +86,7 @@ class _Items(NamedTuple):
 
     question: list[int]
     """Of each item, the first question that has it."""
+    is_passage: list[bool]
     segments: Int64s
     """(items + 1,): item i has the segments from `segments[i]` on, the stem first."""
     offsets: Int64s
@@ -95,6 +98,8 @@ class _Items(NamedTuple):
 
 class _Unit(NamedTuple):
     item: int
+    piece: int
+    """Of a long text, from 1 on; 0 for one that is looked for as a whole."""
     start: int
     size: int
     core: int
@@ -122,14 +127,20 @@ def prepare(questions: Sequence[Question], ngram: int, min_tokens: int, max_ques
     num_searched = dict.fromkeys(names, 0)
     for name, item in zip(names, items.searched, strict=True):
         num_searched[name] += item in found
-    where = [questions[items.question[unit.item]] for unit in units]
+    owners = [questions[items.question[unit.item]] for unit in units]
+    places = [question.place + _part(items, unit) for question, unit in zip(owners, units, strict=True)]
     return Questions(
         _index(items, units, counted, place, gram),
-        pa.array([question.benchmark for question in where], pa.string()),
-        pa.array([question.place for question in where], pa.string()),
+        pa.array([question.benchmark for question in owners], pa.string()),
+        pa.array(places, pa.string()),
         dict(Counter(names)),
         num_searched,
     )
+
+
+def _part(items: _Items, unit: _Unit) -> str:
+    """The end of its place. The pieces of a passage are one: it is quoted as it comes, while a stem quotes first and then asks."""
+    return "#passage" if items.is_passage[unit.item] else f"#{unit.piece}" if unit.piece else ""
 
 
 def _items(questions: Sequence[Question]) -> _Items:
@@ -147,12 +158,14 @@ def _items(questions: Sequence[Question]) -> _Items:
     known: dict[tuple[int, ...], int] = {}
     keep: list[int] = []
     owners: list[int] = []
+    is_passage: list[bool] = []
     segments, searched, at = [0], list[int](), 0
     for number, num_texts, is_question in sizes:
         identity = (prints[at], *sorted(prints[at + 1 : at + num_texts]))
         if identity not in known:
             known[identity] = len(owners)
             owners.append(number)
+            is_passage.append(not is_question)
             keep += range(at, at + num_texts)
             segments.append(len(keep))
         if is_question:
@@ -162,7 +175,7 @@ def _items(questions: Sequence[Question]) -> _Items:
     lengths = np.diff(offsets)[kept]
     starts = np.concatenate([[0], np.cumsum(lengths)])
     taken = np.repeat(offsets[kept] - starts[:-1], lengths) + np.arange(starts[-1])
-    return _Items(owners, np.array(segments), starts, tokens[taken], searched)
+    return _Items(owners, is_passage, np.array(segments), starts, tokens[taken], searched)
 
 
 def _grams(offsets: Int64s, tokens: Hashes) -> tuple[Int64s, Hashes]:
@@ -214,22 +227,22 @@ def _units(items: _Items, counted: npt.NDArray[np.bool_], place: Int64s, ngram: 
         if stem > LONG:
             cuts = [*range(start, behind - PIECE + 1, PIECE), behind]
             cuts = [*cuts[:-2], behind] if behind - cuts[-2] < PIECE else cuts
-            for low, high in pairwise(cuts):
+            for piece, (low, high) in enumerate(pairwise(cuts), 1):
                 if until[high] - until[low] >= ngram:
                     reach = end if high == behind else high
-                    yield _Unit(item, low, reach - low, high - low, high - low, False)
+                    yield _Unit(item, piece, low, reach - low, high - low, high - low, False)
         elif says >= ngram:
-            yield _Unit(item, start, size, stem, stem, False)
+            yield _Unit(item, 0, start, size, stem, stem, False)
         elif seeds[last] > seeds[first] and size >= min_tokens:
             enough = says_until[last] - says_until[first] >= ngram if size > stem else stem >= ngram
-            yield _Unit(item, start, size, size, stem, not enough)
+            yield _Unit(item, 0, start, size, size, stem, not enough)
 
 
 def _index(items: _Items, units: Sequence[_Unit], counted: npt.NDArray[np.bool_], place: Int64s, gram: Hashes) -> Index:
     joined = np.ones(len(items.tokens), np.bool_)
     ends = items.offsets[1:]
     joined[ends[ends > 0] - 1] = False
-    rows = np.array([unit[1:] for unit in units], np.int64).reshape(-1, 5)
+    rows = np.array([unit[2:] for unit in units], np.int64).reshape(-1, 5)
     start, core = rows[:, START], rows[:, CORE]
     unit = np.searchsorted(start, place, "right") - 1
     inside = (unit >= 0) & (place - start[unit] + SEED <= core[unit]) if len(units) else np.zeros(len(place), np.bool_)

@@ -5,7 +5,8 @@ the question are cut (`cut`), whatever `stages.edits` says of other removals: wh
 `max_cut_share` of its bytes it is dropped all the same.
 
 A question that more than `max_documents` different texts and more than `max_document_share` of all texts hold is a common quotation: a
-line of a poem, an article of a law. It is reported and not acted on (`Informed`; the corpus is counted by `pipeline.contamination`).
+line of a poem, an article of a law. It is reported and not acted on (`Informed`; the corpus is counted by `pipeline.contamination`). A
+passage and each piece of a long stem are counted by themselves: a question about a famous passage is acted on, the passage is not.
 
 What the columns hold does not depend on these bounds, so they can be changed by `corpus select`. Recall, precision and speed:
 docs/decontamination.md.
@@ -23,7 +24,7 @@ import pyarrow.compute as pc
 from configs.loader import Between, Positive, SettingError, Share
 from stages.batch import Batch
 from stages.decontaminate.benchmarks import Benchmark, benchmark_files
-from stages.decontaminate.index import SEED, WHOLE, Questions, questions_of
+from stages.decontaminate.index import PART, SEED, WHOLE, Questions, questions_of
 from stages.decontaminate.scan import LOWEST_SHARE, Matches, scan
 from stages.edits import CONTAMINATION
 from stages.stage import Stage
@@ -43,7 +44,8 @@ MATCH = pa.struct(
         pa.field("cut_end", pa.int64()),
     ]
 )
-"""A question in a document: file and line of the question, bytes of the normalised text, and those of the sentences that hold it."""
+"""A question in a document: file and line of the question, and which part of it (`PART`), bytes of the normalised text, and those of the
+sentences that hold it."""
 
 PROPOSED = pa.list_(
     pa.struct(
@@ -152,11 +154,11 @@ class Decontaminate(Stage):
 
     def touching(self, columns: pa.Table, common: bool = False) -> "Touching":
         """The matches that count; with `common`, those of common quotations instead."""
-        return touching(columns["contamination"], self.min_share).common(self.common_questions, common)
+        return touching(columns["contamination"], self.min_share).common(self.common_units, common)
 
     @property
-    def common_questions(self) -> tuple[str, ...]:
-        """Questions that are not acted on; see `Informed`."""
+    def common_units(self) -> tuple[str, ...]:
+        """Questions, passages and pieces that are not acted on; see `Informed`."""
         return ()
 
     @property
@@ -206,16 +208,16 @@ class Informed(Decontaminate):
     """The stage once the corpus has been counted."""
 
     common: tuple[str, ...]
-    """Names of questions, `benchmark/place`, that are common quotations."""
+    """Questions, passages and pieces that are common quotations, as `Touching.unit` names them."""
 
     @property
-    def common_questions(self) -> tuple[str, ...]:
+    def common_units(self) -> tuple[str, ...]:
         """Those that were counted."""
         return self.common
 
 
 def informed(stage: Decontaminate, common: Sequence[str]) -> Informed:
-    """The same stage, knowing which questions are common quotations."""
+    """The same stage, knowing what is a common quotation."""
     return Informed(**{field.name: getattr(stage, field.name) for field in fields(Decontaminate)}, common=tuple(common))
 
 
@@ -227,6 +229,8 @@ class Touching:
     benchmark: pa.Array
     question: pa.Array
     """`benchmark/place`."""
+    unit: pa.Array
+    """The same with the part of the question, see `PART`."""
     share: npt.NDArray[np.float32]
     start: Int64s
     end: Int64s
@@ -239,9 +243,9 @@ class Touching:
         values = (getattr(self, field.name) for field in fields(self))
         return Touching(*(value.filter(kept) if isinstance(value, pa.Array) else value[mask] for value in values))
 
-    def common(self, questions: Sequence[str], wanted: bool) -> "Touching":
-        """Those of some questions, or those of all others."""
-        is_common = np.asarray(pc.is_in(self.question, value_set=pa.array(questions, pa.string())))
+    def common(self, units: Sequence[str], wanted: bool) -> "Touching":
+        """Those of some units, or those of all others."""
+        is_common = np.asarray(pc.is_in(self.unit, value_set=pa.array(units, pa.string())))
         return self.filter(is_common == wanted)
 
 
@@ -254,8 +258,9 @@ def touching(matches: pa.ChunkedArray | pa.Array, min_share: float) -> Touching:
     values = pc.list_flatten(lists)
     column = {field.name: pc.struct_field(values, field.name) for field in MATCH}
     numbers = {name: column[name].to_numpy() for name in ("share", "start", "end", "cut_start", "cut_end")}
-    question = pc.binary_join_element_wise(column["benchmark"], column["question"], "/")
-    return Touching(document, column["benchmark"], question, **numbers).filter(numbers["share"] >= np.float32(min_share))
+    unit = pc.binary_join_element_wise(column["benchmark"], column["question"], "/")
+    question = pc.replace_substring_regex(unit, PART, "")
+    return Touching(document, column["benchmark"], question, unit, **numbers).filter(numbers["share"] >= np.float32(min_share))
 
 
 def _sentences(text: TextBuffer, found: Matches) -> tuple[Int64s, Int64s]:

@@ -90,6 +90,27 @@ def test_a_common_quotation_is_reported_and_not_acted_on(configured: Callable[..
     assert summary["decontamination"]["zh"]["common"] == {}
 
 
+def test_a_question_about_a_famous_passage_is_acted_on_and_so_is_what_a_stem_asks_about_a_famous_piece(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    passage, quoted, asked = zh_prose(901, 5), prose(902, 6), prose(903, 6)
+    row = {"passage": passage, "question": ZH}, {"question": f"{quoted} {asked}"}
+    (tmp_path / "set.jsonl").write_text("\n".join(map(json.dumps, row)), encoding="utf-8")
+    rows = [{"id": f"passage-{i}", "text": f"{zh_prose(i, 20)}\n{passage}"} for i in range(4)]
+    rows += [{"id": f"quoted-{i}", "text": f"{prose(i, 20)}\n{quoted}"} for i in range(4)]
+    rows += [{"id": "question", "text": f"{zh_prose(7, 20)}\n{ZH}"}, {"id": "asked", "text": f"{prose(7, 20)}\n{asked}"}]
+    stages = [{"decontaminate": {"benchmarks": [{"name": "s", "path": str(tmp_path / "set.jsonl")}], "max_documents": 3}}]
+    summary = run(load_run(make_config({"a": rows}, stages=stages)), quiet=True)
+    book = ledger(summary["output"])
+    assert {name for name, row in book.items() if row["fate"] == "rejected"} == {"question", "asked"}
+    assert book["passage-1"]["contamination"][0]["question"] == "set.jsonl:1#passage"
+    found = summary["decontamination"]["s"]
+    assert found["common"] == {"s/set.jsonl:1#passage": 4, "s/set.jsonl:2#1": 4}
+    by_source = found["by_source"]["a"]
+    assert (by_source["documents"], by_source["quoting"], by_source["questions"]) == (2, 8, 2)
+    assert {example["question"] for example in by_source["quotations"] + by_source["examples"]} == {"s/set.jsonl:1", "s/set.jsonl:2"}
+
+
 def test_copies_of_one_text_make_no_quotation_common(make_config: MakeConfig, tmp_path: Path) -> None:
     (tmp_path / "set.jsonl").write_text(json.dumps({"question": ZH}), encoding="utf-8")
     stages = [{"decontaminate": {"benchmarks": [{"name": "s", "path": str(tmp_path / "set.jsonl")}], "max_documents": 3}}, {"select": {}}]

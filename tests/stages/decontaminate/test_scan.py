@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.decontaminate.benchmarks import Question
-from stages.decontaminate.index import CORE, SEED, SIZE, START, STEM, WHOLE, Index, Questions, prepare
+from stages.decontaminate.index import CORE, PART, SEED, SIZE, START, STEM, WHOLE, Index, Questions, prepare
 from stages.decontaminate.scan import LOWEST_SHARE, scan
 from stages.decontaminate.tokens import token_hashes
 from stages.text.buffers import text_buffer
@@ -105,8 +105,19 @@ def test_a_long_passage_is_found_by_a_part_of_it() -> None:
     question = Question("set", "p:1", " ".join(words), "What does the writer of this passage think of his own plan?", ())
     questions = index(question)
     assert questions.arrays.units[:, CORE].tolist() == [64, 64, 64, 108, 12]
-    assert found(questions, " ".join(words[64:128]))[0] == {"p:1": 1.0}
+    assert found(questions, " ".join(words[64:128]))[0] == {"p:1#passage": 1.0}
     assert found(questions, " ".join(words[100:140])) == [{}]
+
+
+def test_parts_of_a_question_have_names_of_their_own() -> None:
+    rng = random.Random(6)
+    stem, passage = ([" ".join("".join(rng.choices("abcdefghij", k=6)) for _ in range(64)) for _ in range(number)] for number in (3, 3))
+    questions = index(Question("set", "p#1.csv:1", " ".join(passage), f"{' '.join(stem)} What follows from this?", ("one", "two")), ZH)
+    assert questions.place.to_pylist() == [*["p#1.csv:1#passage"] * 3, *(f"p#1.csv:1#{piece}" for piece in (1, 2, 3)), "zh:1"]
+    for piece, text in enumerate(stem, 1):
+        assert found(questions, text) == [{f"p#1.csv:1#{piece}": 1.0 if piece < 3 else pytest.approx(64 / 68)}]
+    places = ["p#1.csv:1#passage", "p#1.csv:1#12", "p#1.csv:1", "p#1.csv:12"]
+    assert [re.sub(PART, "", place) for place in places] == ["p#1.csv:1"] * 3 + ["p#1.csv:12"]
 
 
 def test_what_many_questions_share_finds_nothing() -> None:
