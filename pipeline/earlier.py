@@ -4,6 +4,9 @@ An earlier run's shards hold its texts and band keys, its ledger the fates and t
 that equal or resemble a kept one are rejected with its id; nothing of the earlier run changes. So `kept(1) + kept(2 given 1)` is what one
 run over both would keep if it preferred documents of 1 to those of 2. The same holds for passages (`pipeline.passages.texts`): a new
 document loses those that stand in the earlier corpus, and its cuts name the document there.
+
+What an earlier run held out takes part where the new one has a mixture: copies of it and what resembles it are held out too, and its hosts
+are drawn again (`pipeline.mixture.held_out`). It keeps nobody out as a duplicate.
 """
 
 from collections.abc import Sequence
@@ -20,6 +23,7 @@ from pipeline.manifest import identity, signature_identity
 from pipeline.record import config_of, read_record
 from stages.dedup.sentence_stage import SentenceDedup
 from stages.dedup.stage import DocumentDedup, ExactDedup
+from stages.mixture.stage import HELD_OUT
 from stages.normalize import Normalize
 from stages.stage import Stage
 
@@ -30,6 +34,9 @@ class EarlierRun(NamedTuple):
     folder: str
     shards: tuple[Shard, ...]
     identity: str
+    num_held_out: int
+    """Documents that it held out to measure models on."""
+    seed: int
 
 
 def earlier_runs(folders: Sequence[str], stages: Sequence[Stage]) -> tuple[EarlierRun, ...]:
@@ -63,7 +70,8 @@ def _read(folder: str, stages: Sequence[Stage]) -> EarlierRun:
     for shard in shards:
         if not storage.exists(shard.uri):
             raise RunError(f"earlier: {shard.uri} is gone; an earlier run must keep its intermediates ({work}): run it again")
-    return EarlierRun(folder, shards, identity(record["identity"]))
+    held_out = summary["reasons"].get(HELD_OUT, [0])[0]
+    return EarlierRun(folder, shards, identity(record["identity"]), held_out, record["settings"]["seed"])
 
 
 def _signed_by(stages: Sequence[Stage]) -> dict[str, object]:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import arrow_files, storage
+from stages.mixture.stage import HELD_OUT
 from stages.schema import doc_reference
 from stages.stage import Stage
 
@@ -37,12 +38,21 @@ class Shard:
     bases: tuple[int, ...]
     """What to add to `record` of each entry's rows."""
     earlier: str = ""
-    """Of an earlier run's shard, the ledger: only documents that were kept there take part, under the ids that they have there."""
+    """Of an earlier run's shard, the ledger: documents that were kept there take part, under the ids that they have there, and those that
+    were held out there if this run has a mixture: they keep what resembles them out of the training."""
 
     @property
     def num_rows(self) -> int:
         """Documents in the shard."""
         return sum(self.rows)
+
+    def held_out(self) -> Mask:
+        """Which rows an earlier run held out to measure models on; none of this run's own, which are judged for that."""
+        if not self.earlier:
+            return np.zeros(self.num_rows, np.bool_)
+        lists = _ledger(self.earlier, "reasons").combine_chunks()
+        rows = pc.list_parent_indices(lists).filter(pc.equal(pc.list_flatten(lists), HELD_OUT))
+        return np.isin(np.arange(self.num_rows), rows.to_numpy())
 
     def documents(self) -> npt.NDArray[np.int64]:
         """Document references of all rows, (num_rows,); see `stages.schema.doc_reference`."""

@@ -40,6 +40,9 @@ DOCUMENT_FACTOR = 32
 """The same per byte of the longest document that a source admits."""
 
 
+FORGOTTEN = "WARNING: this run has no mixture, so that it keeps copies of them, and what resembles them"
+
+
 @dataclass(frozen=True)
 class Plan:
     """A run that can start."""
@@ -218,6 +221,8 @@ def describe(plan: Plan) -> Iterator[str]:
         yield f"  source {source.name:<24} {len(files):>7,} files {sum(f.size for f in files) / 1e6:>12,.1f} MB   {source.path}"
     for run in plan.earlier:
         yield f"  earlier run {run.folder}: {sum(s.num_rows for s in run.shards):,} documents, its kept ones stay"
+        if run.num_held_out:
+            yield f"    {run.num_held_out:,} were held out there: {_again(run.seed, config.seed) if plan.stage(Mixture) else FORGOTTEN}"
     yield f"local pass, fused: read > {' > '.join(stage.key for stage in plan.stages if stage.adds())}"
     yield f"  about {num_splits:,} splits of at most {config.engine.split_bytes / 1e6:,.1f} MB, one shard and one output file each"
     yield from (f"  {stage.key}: {line}" for stage in plan.stages for line in stage.describe())
@@ -246,6 +251,12 @@ def describe(plan: Plan) -> Iterator[str]:
         f"estimate: {size / 1e6:,.0f} MB of text, {disk / 1e6:,.0f} MB of disk, {config.engine.memory_per_worker / 1e9:.1f} GB a worker, "
         f"{size / 15e6 / workers:,.0f} s with {workers} workers at 15 MB/s each"
     )
+
+
+def _again(seed: int, ours: int) -> str:
+    """What a mixture does with documents that an earlier run of some seed held out."""
+    hosts = "its hosts are drawn again" if seed == ours else f"its seed is {seed}, so that other texts of its hosts are not known"
+    return f"what equals or resembles them is held out here too; {hosts}"
 
 
 def estimated_text_bytes(plan: Plan) -> int:

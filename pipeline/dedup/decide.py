@@ -85,6 +85,8 @@ def facts(work: FactsWork) -> dict[str, Any]:
     drawn = np.zeros(shard.num_rows, np.bool_)
     if shard.earlier:
         ids, clean = judge.ids_of(shard, columns), shard.taking_part()
+        if any(isinstance(stage, Mixture) for stage in work.stages):
+            drawn = shard.held_out()
     else:
         ids, _ = judge.final_ids(columns, work.ids.answered(shard.index))
         columns = columns.set_column(columns.schema.get_field_index("id"), "id", ids)

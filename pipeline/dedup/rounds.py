@@ -18,6 +18,7 @@ from pipeline.manifest import identity
 from pipeline.plan import WORKER_BYTES, Plan, num_partitions
 from pipeline.progress import Progress
 from stages.dedup.stage import DocumentDedup, ExactDedup
+from stages.mixture.stage import HELD_OUT, Mixture
 
 BAND_BYTES = 77
 """What a band of a document takes: 32 bytes of row, and the pairs of templates beside it (docs/dedup_evidence.md, 27 pairs a document)."""
@@ -64,12 +65,15 @@ def find_duplicates(runner: Phases, shards: list[Shard], key: str, mean_bytes: f
     assert near is None or isinstance(near, DocumentDedup)
     assert same is None or isinstance(same, ExactDedup)
     bands = near.bands if near else 0
+    holds_out = plan.stage(Mixture) is not None
+    if holds_out and num_own(shards) < len(shards):
+        key = identity(key, HELD_OUT)  # what earlier runs held out is compared too
     ids = exchange(runner, shards, "ids", 64, key)
     contents = exchange(runner, shards, "contents", 24, key) if near or same else None
     urls = exchange(runner, shards, "urls", 24, key) if same and same.urls else None
     buckets = exchange(runner, shards, "bands", BAND_BYTES * bands, [key, near.computed_by()]) if near else None
     rounds = [r for r in (ids, contents, urls, buckets) if r]
-    sends = {str(s.index): SendWork(s, ids, contents, urls, buckets) for s in shards}
+    sends = {str(s.index): SendWork(s, ids, contents, urls, buckets, holds_out) for s in shards}
     runner.phase("send", f"send-{identity([r.folder for r in rounds])}", send, sends)
     groups = (("repeated ids", ids, reduce_ids), ("exact copies", contents, reduce_groups), ("equal URLs", urls, reduce_groups))
     counts = {"repeated_ids": 0, "candidate_pairs": 0, "verified_pairs": 0}

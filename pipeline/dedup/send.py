@@ -35,6 +35,8 @@ class SendWork:
     contents: Exchange | None
     urls: Exchange | None
     bands: Exchange | None
+    holds_out: bool = False
+    """Whether this run sets documents apart: then what earlier runs set apart is compared too."""
 
 
 def send(work: SendWork) -> dict[str, Any]:
@@ -48,7 +50,8 @@ def send(work: SendWork) -> dict[str, Any]:
     rows = pa.RecordBatch.from_arrays([pa.array(groups), pa.array(docs[there]), ids], schema=ID_ROWS)
     work.ids.send(shard.index, rows, groups % np.uint64(work.ids.partitions))
 
-    readable = np.asarray(columns["fault"].is_null()) & there
+    compared = there | shard.held_out() if work.holds_out else there
+    readable = np.asarray(columns["fault"].is_null()) & compared
     high, low = content_hashes(columns["content_hash"])
     if work.contents is not None:
         _send_groups(work.contents, shard, high, low, readable)

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from pipeline import judge
+from pipeline import judge, storage
 from pipeline.dedup.found import Found
 from pipeline.dedup.rounds import Phases
 from pipeline.judge import Mask, Shard, Verdicts
 from pipeline.manifest import identity
 from pipeline.plan import Plan
-from stages.mixture.held_out import count_steps, drawn_steps, draws
+from pipeline.record import read_record
+from stages.mixture.held_out import count_steps, drawn_steps, draws, steps_of
 from stages.mixture.stage import HELD_OUT, HoldingOut, Mixture, holding_out
 from stages.stage import Stage
 
@@ -50,9 +52,31 @@ def hold_out(runner: Phases, found: Found) -> Plan:
             own = steps.setdefault(domain, {})
             for step, sizes in of_shard.items():
                 own[int(step)] = [a + b for a, b in zip(own.get(int(step), (0, 0)), sizes, strict=True)]
-    drawn = {domain: drawn_steps(own, stage.held_out) for domain, own in sorted(steps.items())}
+    before = _drawn_before(found.shards, plan.config.seed)
+    drawn = {domain: drawn_steps(own, stage.held_out, before.get(domain, ())) for domain, own in sorted(steps.items())}
     knowing = holding_out(stage, plan.config.seed, drawn)
     return plan.informed(stage, knowing)
+
+
+def _drawn_before(shards: Sequence[Shard], seed: int) -> dict[str, set[int]]:
+    """Domain -> steps that earlier runs of this seed drew: what comes from their hosts is drawn again, as far as `max_share` lets."""
+    found: dict[str, set[int]] = {}
+    seeds: dict[str, int] = {}
+    for shard in shards:
+        ledger, _, part = shard.earlier.rpartition("/")
+        folder = ledger.rpartition("/")[0]
+        uri = storage.join(folder, FOLDER, part)
+        if not shard.earlier or not storage.exists(uri):
+            continue
+        if folder not in seeds:
+            seeds[folder] = read_record(folder)["settings"]["seed"]
+        if seeds[folder] == seed:
+            with storage.open_input(uri) as file:
+                rows = pq.read_table(file, columns=["domain", "drawn", "group"])
+            rows = rows.filter(rows["drawn"])
+            for domain, step in zip(rows["domain"].to_pylist(), steps_of(rows["group"].to_numpy()).tolist(), strict=True):
+                found.setdefault(domain, set()).add(step)
+    return found
 
 
 def count(work: CountWork) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Steps are drawn in order: the first `share` of them, and more until the domain h
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -96,28 +96,36 @@ def count_steps(columns: pa.Table, seed: int) -> dict[str, dict[int, list[int]]]
     return found
 
 
-def drawn_steps(counts: Mapping[int, Sequence[int]], settings: HeldOut) -> tuple[int, ...]:
-    """The steps that are drawn of a domain, from its counts by step.
+def steps_of(groups: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """The step of each `group` of a run's held-out documents, a draw in 2^53rds."""
+    return _steps(groups / float(1 << 53))
+
+
+def drawn_steps(counts: Mapping[int, Sequence[int]], settings: HeldOut, again: Collection[int] = ()) -> tuple[int, ...]:
+    """The steps that are drawn of a domain, from its counts by step. Those that an earlier run drew come first, as far as `max_share` lets.
 
     >>> counts = {0: [5, 500], 3: [40, 9000], 20: [3, 500], 700: [52, 9000]}
     >>> drawn_steps(counts, HeldOut(share=0.01, min_documents=6, min_bytes=0))
     (0, 20)
     >>> drawn_steps(counts, HeldOut(share=0.01, min_documents=0, min_bytes=0, max_share=0.5))
     (0, 3)
+    >>> drawn_steps(counts, HeldOut(share=0.01, min_documents=0, min_bytes=0), again=[20])
+    (0, 20)
     """
     if settings.share == 0:
         return ()
     most = math.ceil(settings.max_share * sum(documents for documents, _ in counts.values()))
     drawn: list[int] = []
     num_documents = num_bytes = 0
-    for step, (documents, size) in sorted(counts.items()):
-        if step >= settings.share * STEPS and num_documents >= settings.min_documents and num_bytes >= settings.min_bytes:
+    for step, (documents, size) in sorted(counts.items(), key=lambda item: (item[0] not in again, item[0])):
+        enough = num_documents >= settings.min_documents and num_bytes >= settings.min_bytes
+        if step not in again and step >= settings.share * STEPS and enough:
             break
         if num_documents + documents <= most:
             drawn.append(step)
             num_documents += documents
             num_bytes += size
-    return tuple(drawn)
+    return tuple(sorted(drawn))
 
 
 def _steps(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -115,6 +115,48 @@ def test_a_domain_that_loses_more_than_may_be_drawn_raises_an_alarm(make_config:
     assert "are held out, drawn ones" in (Path(config.output) / "report/index.html").read_text(encoding="utf-8")
 
 
+def test_what_an_earlier_run_held_out_stays_out_of_the_training(make_config: Mixed) -> None:
+    first = [{"id": f"first-{n}", "text": prose(n, 20), "url": f"https://h{n}.org/"} for n in range(40)]
+    stages = [{"normalize": {}}, {"exact_dedup": {}}, {"document_dedup": {}}]
+    apart = {"held_out": {"share": 0.2, "min_documents": 8, "min_bytes": 0, "max_share": 0.5}}
+    one = load_run(make_config({"one": first}, "one", stages=[*stages, {"mixture": apart}]))
+    run(one, quiet=True)
+    held = sorted(read_parts(one.output, "heldout")["id"].to_pylist())
+    assert 8 <= len(held) <= 20
+    texts = {row["id"]: (row["text"], row["url"]) for row in first}
+    new = [{"id": f"copy-{name}", "text": texts[name][0], "url": f"https://copy-{name}.org/"} for name in texts]
+    new += [{"id": f"near-{name}", "text": texts[name][0][:-40]} for name in texts]
+    new += [{"id": f"host-{name}", "text": prose(100 + n), "url": texts[name][1] + "new"} for n, name in enumerate(texts)]
+    new += [{"id": name, "text": prose(200 + n)} for n, name in enumerate(held)]  # their ids are free
+    less = {"held_out": {"share": 0.001, "min_documents": 1, "min_bytes": 0, "max_share": 0.5}}
+    two = load_run(make_config({"two": new}, "two", stages=[*stages, {"mixture": less}], earlier=[one.output]))
+    plan = make_plan(two)
+    assert f"{len(held)} were held out there: what equals or resembles them is held out here too; its hosts are drawn" in "\n".join(
+        describe(plan)
+    )
+    run(two, quiet=True)
+    book = ledger(two.output)
+    drawn = {row["id"]: row["drawn"] for row in read_parts(two.output, "heldout").to_pylist()}
+    for name in texts:
+        for kind, reason in (("copy", "exact_duplicate"), ("near", "near_duplicate")):
+            row = book[f"{kind}-{name}"]
+            if name in held:
+                assert (row["reasons"], row["duplicate_of"]) == (["held_out"], None), row
+            elif "held_out" not in row["reasons"]:  # drawn by its own hash
+                assert (row["reasons"], row["duplicate_of"]) == ([reason], name)
+        assert name not in held or drawn[f"host-{name}"]
+    assert any(not drawn[f"copy-{name}"] for name in held)
+    assert set(held) <= {row["id"] for row in book.values()}
+    assert sum(row["fate"] == "kept" for row in book.values()) > 20
+    again = select(two.output, f"{two.output}-again", (), quiet=True)
+    assert output_bytes(again["output"]) == output_bytes(two.output)
+
+    bare = load_run(make_config({"two": new}, "bare", stages=stages, earlier=[one.output]))
+    assert "WARNING: this run has no mixture" in "\n".join(describe(make_plan(bare)))
+    run(bare, quiet=True)
+    assert {ledger(bare.output)[f"copy-{name}"]["fate"] for name in held} == {"kept"}
+
+
 def test_weights_give_domains_their_shares_and_repeats_are_within_one_of_them(mixed: Mixed) -> None:
     summary = run(load_run(mixed(method="manual", shares={"law": 0.5, "news": 0.2, "web": 0.3}, budget=200_000)), quiet=True)
     corpus = read_parts(summary["output"], "corpus").to_pylist()
