@@ -6,21 +6,29 @@ in the order of the configuration, as in Baichuan 2's figure: a document leaves 
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from configs.loader import find_file
 from pipeline.alarms import alarms, largest_clusters
 from pipeline.contamination_report import decontamination, print_decontamination
+from pipeline.manifest import file_identity
 from pipeline.mixture.report import print_mixture
 from pipeline.output import MOST_LANGUAGES, OTHER_CODES
 from pipeline.plan import Plan
+from stages.heuristics import Heuristics
 from stages.select import Select
+from stages.stage import Stage
 
 MOST_UNMATCHED = 10
 """Entries of a takedown or block list that the summary names where they matched nothing."""
+
+LIBRARIES = ("baichuan-corpus", "ray", "pyarrow", "numpy", "numba", "datasketch", "fasttext")
 
 Sizes = list[int]
 """[documents, characters, bytes]"""
@@ -69,6 +77,8 @@ def summarise(
         "duplicates": dict(found) | {"largest_clusters": largest_clusters(statistics)},
         "alarms": alarms(plan, by_source, by_domain, largest_clusters(statistics)),
         "edits": _edits(counts),
+        "versions": versions(),
+        "rule_files": rule_files(plan.stages),
         "lists": _lists(plan, counts),
         **decontamination(plan, counts, statistics),
         "peak_memory_bytes": {
@@ -76,6 +86,20 @@ def summarise(
             "worker": max((s["peak_memory_bytes"] for units in statistics.values() for s in units), default=0),
         },
     }
+
+
+def versions() -> dict[str, str]:
+    """The program and the libraries that decide most, as they are installed; a checkout that is not installed has none of its own."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def rule_files(stages: Sequence[Stage]) -> dict[str, str]:
+    """Hashes of the rule files as they are, by the name that the configuration gives them."""
+    return {file: file_identity(find_file(file)) for stage in stages if isinstance(stage, Heuristics) for file in stage.rules}
 
 
 def _tally() -> dict[str, Any]:

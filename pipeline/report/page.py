@@ -6,7 +6,6 @@ Tables are HTML, so that the page says everything without a script and to a scre
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ from pipeline.report.counts import count
 from pipeline.report.tokenizers import read_tokenizers
 from pipeline.report.trainings import read_trainings
 from pipeline.report.verdicts import read_verdicts
+from pipeline.summary import rule_files, versions
 
 HERE = Path(__file__).parent
-_LIBRARIES = ("baichuan-corpus", "ray", "pyarrow", "numpy", "numba", "datasketch", "fasttext")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +49,7 @@ def write_report(run_folder: str, beside: Beside | None = None) -> str:
         "trainings": read_trainings(beside.trainings),
         "verdicts": read_verdicts(beside.variants) if beside.variants else None,
     }
+    now = rule_files(run.config.stages)
     counts = count(run, summary, run.config.seed)
     shown = {
         **made,
@@ -58,7 +58,8 @@ def write_report(run_folder: str, beside: Beside | None = None) -> str:
         "examples": examples.dropped(run_folder, counts.examples),
         "cuts": examples.cuts(run_folder, run.config.seed) if summary["edits"] else {},
         "configuration": yaml.safe_dump(as_settings(run.config), allow_unicode=True, sort_keys=False),
-        "versions": {name: version(name) for name in _LIBRARIES},
+        "versions": summary.get("versions") or versions(),
+        "rules_changed": summary.get("rule_files", now) != now,
     }
     uri = storage.join(run_folder, "report", "index.html")
     storage.write_bytes(uri, page(shown).encode())

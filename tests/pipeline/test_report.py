@@ -146,6 +146,25 @@ def test_every_run_writes_its_report_and_it_is_the_same_again(finished: str) -> 
     assert (Path(finished) / "report" / "index.html").read_bytes() == first
 
 
+def test_a_report_names_the_versions_of_the_run_and_says_where_rules_have_changed(finished: str) -> None:
+    path = Path(finished) / "summary.json"
+    summary = json.loads(path.read_bytes())
+    assert summary["versions"]["pyarrow"] == pa.__version__
+    assert set(summary["rule_files"]) == {"filters/en.yaml", "filters/zh.yaml"}
+
+    def written(**changes: Any) -> str:
+        path.write_text(json.dumps({key: value for key, value in (summary | changes).items() if value is not None}))
+        return Path(write_report(finished)).read_text(encoding="utf-8")
+
+    changed, of_page = "The rule files have changed since this run", "Versions that wrote this page"
+    now = written()
+    assert [text in now.partition("<script")[0] for text in (changed, of_page)] == [False, False]
+    old = written(versions={"pyarrow": "1.2.3"}, rule_files={"filters/en.yaml": "0"})
+    assert [text in old.partition("<script")[0] for text in (changed, of_page, "<code>1.2.3</code>")] == [True, False, True]
+    older = written(versions=None, rule_files=None)  # of a program that did not write them down
+    assert [text in older.partition("<script")[0] for text in (changed, of_page)] == [False, True]
+
+
 def test_a_run_whose_report_fails_is_complete_and_says_what_to_do(
     make_config: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
