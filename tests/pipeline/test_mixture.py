@@ -331,7 +331,7 @@ def test_copies_of_held_out_text_that_stay_are_told_of_and_nothing_is_learned_be
     path = mixed("alone", stages=[{"normalize": {}}, {"mixture": {}}])
     assert f"  mixture: {told}" in describe(make_plan(load_run(path)))
     result = CliRunner().invoke(app, ["run", str(path)])
-    assert f"mixture: {told}" in result.output.replace("\n", " ")
+    assert f"mixture: {told}" in " ".join(result.output.split())
     assert f"  mixture: {told}" not in describe(make_plan(load_run(mixed("beside"))))
     assert f"  mixture: {told}" not in describe(make_plan(load_run(path, ("stages.mixture.held_out={share: 0}",))))
     with pytest.raises(ConfigError, match=r"stages\[1\]\.mixture: a mixture is learned .* no stage compares documents: .* add exact_dedup"):
