@@ -2,11 +2,14 @@
 
 A page of another origin can make a browser send requests to loopback. So the Host header must name this server (no DNS rebinding), a
 label needs a JSON body (no form can send one without a preflight, which is not answered), and a content security policy keeps whatever a
-document holds from being anything but text.
+document holds from being anything but text. On all addresses of a machine (`0.0.0.0`, `::`) it cannot know its names: there the token
+alone decides, which a page that was rebound to this server does not have, as cookies belong to a name.
 """
 
 import hmac
+import ipaddress
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -37,13 +40,13 @@ _KINDS = {".css": "text/css", ".js": "text/javascript"}
 class _Guard(BaseHTTPMiddleware):
     """Who may ask, and what an answer may do in a browser."""
 
-    def __init__(self, app: Any, hosts: tuple[str, ...], token: str | None) -> None:
+    def __init__(self, app: Any, hosts: tuple[str, ...] | None, token: str | None) -> None:
         super().__init__(app)
         self.hosts, self.token = hosts, token
 
     async def dispatch(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         """Refuse strangers, else answer with headers that let nothing in."""
-        if request.url.hostname not in self.hosts:
+        if self.hosts is not None and request.url.hostname not in self.hosts:
             return PlainTextResponse("this server answers to its own name only", 421)
         given = request.query_params.get("token") or request.cookies.get("token") or ""
         if self.token is not None and not hmac.compare_digest(given.encode(), self.token.encode()):
@@ -58,8 +61,12 @@ class _Guard(BaseHTTPMiddleware):
         return response
 
 
-def application(run_folder: str, labels_folder: str, hosts: tuple[str, ...] = LOOPBACK, token: str | None = None) -> Starlette:
-    """The inspector of one run. Raises `InputError` if the run is not finished."""
+def application(run_folder: str, labels_folder: str, hosts: tuple[str, ...] | None = LOOPBACK, token: str | None = None) -> Starlette:
+    """The inspector of one run, which answers to `hosts` in small letters, with None to any name, which needs a token.
+
+    Raises `InputError` if the run is not finished.
+    """
+    assert hosts is not None or token, "without a token the Host header is all that keeps strangers out"
     documents, labels = Documents(run_folder), Labels(labels_folder)
 
     async def home(_: Request) -> Response:
@@ -120,9 +127,26 @@ def application(run_folder: str, labels_folder: str, hosts: tuple[str, ...] = LO
 
 def inspect(run_folder: str, labels_folder: str, host: str, port: int) -> None:
     """Serve until interrupted; prints the address to open."""
-    token = None if host in LOOPBACK else secrets.token_urlsafe(24)
-    app = application(run_folder, labels_folder, (*LOOPBACK, host), token)
-    address = f"[{host}]" if ":" in host else host
-    print(f"inspector of {run_folder}: http://{address}:{port}/{f'?token={token}' if token else ''}   (Ctrl-C ends it)", flush=True)
+    token = None if host.lower() in LOOPBACK else secrets.token_urlsafe(24)
+    app = application(run_folder, labels_folder, hosts_of(host), token)
+    print(f"inspector of {run_folder}: {address(host, port, token)}   (Ctrl-C ends it)", flush=True)
     print(f"labels go to {labels_folder}/keep.jsonl and drop.jsonl", flush=True)
     uvicorn.run(app, host=host, port=port, log_level="warning")
+
+
+def hosts_of(host: str) -> tuple[str, ...] | None:
+    """Names that a server at `host` answers to, as browsers send them; None, for any, if it listens on all addresses."""
+    return None if _is_every_address(host) else (*LOOPBACK, host.lower())
+
+
+def address(host: str, port: int, token: str | None) -> str:
+    """What to open in a browser; by the machine's name if the server listens on all addresses."""
+    name = socket.gethostname() if _is_every_address(host) else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}/" + (f"?token={token}" if token else "")
+
+
+def _is_every_address(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host or "::").is_unspecified
+    except ValueError:  # a name
+        return False

@@ -1,6 +1,7 @@
 """The inspector: searches, thresholds, labels and diffs are right, strangers are refused, and no document can act in the page."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ pytest.importorskip("starlette", reason="needs the extra 'inspect'")
 
 from starlette.testclient import TestClient  # noqa: E402
 
+from pipeline.inspector import server  # noqa: E402
 from pipeline.inspector.server import application  # noqa: E402
 
 EVIL = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
@@ -159,6 +161,28 @@ def test_strangers_are_refused(client: TestClient, finished: str, tmp_path: Path
     assert guarded.get("/?token=secret").status_code == 200
     assert guarded.get("/facets").status_code == 200  # the cookie
     assert "default-src 'none'" in guarded.get("/facets").headers["Content-Security-Policy"]
+
+
+def test_on_all_addresses_any_name_is_answered_with_the_token_and_none_without(finished: str, tmp_path: Path) -> None:
+    app = application(finished, str(tmp_path / "labels"), server.hosts_of("0.0.0.0"), "secret")
+    client = TestClient(app, "http://Box.local:8765")
+    assert client.get("/facets").status_code == 403
+    assert client.get("/facets?token=secret").status_code == 200
+    with pytest.raises(AssertionError, match="without a token"):
+        application(finished, str(tmp_path / "labels"), hosts=None)
+
+
+def test_a_name_with_capitals_is_this_servers_name(finished: str, tmp_path: Path) -> None:
+    client = TestClient(application(finished, str(tmp_path / "labels"), server.hosts_of("BigBox"), "secret"), "http://BigBox:8765")
+    assert client.get("/facets?token=secret").status_code == 200
+    assert client.get("/facets?token=secret", headers={"Host": "otherbox"}).status_code == 421
+
+
+def test_the_address_that_is_printed_can_be_opened() -> None:
+    assert server.address("127.0.0.1", 80, None) == "http://127.0.0.1:80/"
+    assert server.address("fd00::7", 80, "t") == "http://[fd00::7]:80/?token=t"
+    for every in ("0.0.0.0", "::", ""):
+        assert server.address(every, 8765, "t") == f"http://{socket.gethostname()}:8765/?token=t"
 
 
 @pytest.fixture
