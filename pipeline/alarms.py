@@ -20,9 +20,15 @@ from stages.mixture.stage import HELD_OUT, Mixture
 
 
 def alarms(
-    plan: Plan, by_source: Mapping[str, Any], by_domain: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]]
+    plan: Plan,
+    by_source: Mapping[str, Any],
+    by_domain: Mapping[str, Any],
+    clusters: Sequence[Mapping[str, Any]],
+    shared_ids: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """`{"kind": source | domain | cluster | held_out, "name", "share" | "size", "limit", "look"}` for each figure above its limit.
+
+    And `{"kind": "shared_ids", "name": id, "size", "runs", "look"}` where earlier runs have ids in common.
 
     A document counts as lost that has a reason of `pipeline.output.DUPLICATES`, whatever others it has. A domain of one source has no alarm
     of its own. `clusters` are the largest ones, so at most `MOST_CLUSTERS` are named. A run without `document_dedup` has its defaults.
@@ -44,7 +50,12 @@ def alarms(
             name, size = cluster["survivor"], cluster["size"]
             look = f"{command} --show {shlex.quote(name)}"
             found.append({"kind": "cluster", "name": name, "size": size, "limit": limits.alarm_cluster, "look": look})
-    return found + _held_out(plan, by_domain)
+    found += _held_out(plan, by_domain)
+    if shared_ids:
+        name = shared_ids["example"]
+        look = f"corpus explain {shlex.quote(shared_ids['runs'][1])} {shlex.quote(name)}"
+        found.append({"kind": "shared_ids", "name": name, "size": shared_ids["ids"], "runs": shared_ids["runs"], "look": look})
+    return found
 
 
 def _held_out(plan: Plan, by_domain: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -75,6 +86,9 @@ def in_words(alarm: Mapping[str, Any]) -> str:
     """
     if alarm["kind"] == "cluster":
         return f"a cluster of {alarm['size']:,} documents, of which '{alarm['name']}' was kept (alarm_cluster: {alarm['limit']:,})"
+    if alarm["kind"] == "shared_ids":
+        runs = " and ".join(alarm["runs"])
+        return f"{alarm['size']:,} ids stand in several earlier runs, '{alarm['name']}' in {runs}: duplicate_of and partner may mean either"
     if alarm["kind"] == HELD_OUT:
         apart = f"{100 * alarm['share']:.1f} % of the documents are held out, drawn ones and what resembles them"
         return f"domain '{alarm['name']}': {apart} (held_out.max_share: {alarm['limit']:g})"

@@ -42,6 +42,11 @@ class Shard:
     were held out there if this run has a mixture: they keep what resembles them out of the training."""
 
     @property
+    def earlier_folder(self) -> str:
+        """Folder of the earlier run."""
+        return self.earlier.rpartition("/")[0].rpartition("/")[0]
+
+    @property
     def num_rows(self) -> int:
         """Documents in the shard."""
         return sum(self.rows)

@@ -40,7 +40,7 @@ def summarise(
     statistics: Mapping[str, Sequence[Mapping[str, Any]]],
     phase_seconds: Mapping[str, float],
     driver_memory_bytes: int,
-    found: Mapping[str, int],
+    found: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Add up what the units reported. `counts` are those of the write phase, by shard, see `pipeline.output`; `found` those of `Found`."""
     total = _tally()
@@ -75,7 +75,7 @@ def summarise(
         "stages": _stage_speeds(statistics.get("annotate", ())),
         "phases": {name: {"seconds": round(seconds, 3), "units": len(statistics.get(name, ()))} for name, seconds in phase_seconds.items()},
         "duplicates": dict(found) | {"largest_clusters": largest_clusters(statistics)},
-        "alarms": alarms(plan, by_source, by_domain, largest_clusters(statistics)),
+        "alarms": alarms(plan, by_source, by_domain, largest_clusters(statistics), found.get("shared_ids")),
         "edits": _edits(counts),
         "versions": versions(),
         "rule_files": rule_files(plan.stages),

@@ -20,8 +20,11 @@ class Found:
     contents: Exchange | None
     urls: Exchange | None
     overlaps: Exchange | None
-    counts: dict[str, int]
-    """`repeated_ids`, `candidate_pairs` (a pair that several partitions propose counts again) and `verified_pairs`."""
+    counts: dict[str, Any]
+    """`repeated_ids`, `candidate_pairs` (a pair that several partitions propose counts again) and `verified_pairs`.
+
+    `{"shared_ids": {"ids": n, "example": id, "runs": [folder, folder]}}` where earlier runs kept different documents of one id.
+    """
 
     @property
     def own(self) -> list[Shard]:

@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from pipeline.exchange import Exchange
 
+TOLD = -1
+"""In the place of a document: that earlier runs share its id is counted."""
 ID_ANSWERS = pa.schema({"doc": pa.int64(), "suffix": pa.int64()})
 GROUP_ANSWERS = pa.schema({"doc": pa.int64(), "group": pa.int64()})
 
@@ -26,7 +28,8 @@ class ReduceWork:
 def reduce_ids(work: ReduceWork) -> dict[str, Any]:
     """The second document of an id gets `~2`, the third `~3`, in document order; numbers that users' own ids hold are passed over.
 
-    Documents of earlier runs come first: they keep their ids.
+    Documents of earlier runs come first: they keep their ids. Two of them may have one: that is counted as `shared_ids`, with the shards of
+    the first in `shared`, and changes nothing but that `duplicate_of` names both.
     """
     rows = work.exchange.received(work.partition)
     groups = rows["group"].to_numpy()
@@ -36,8 +39,16 @@ def reduce_ids(work: ReduceWork) -> dict[str, Any]:
     ids, docs = rows["id"].to_pylist(), rows["doc"].to_pylist()
     taken = set(ids)
     seen: dict[str, int] = {}
+    holder: dict[str, int] = {}
+    shared: list[tuple[str, int, int]] = []
     repeated: list[tuple[int, int]] = []
     for own, doc in zip(ids, docs, strict=True):
+        if doc >> 32 >= work.num_own:
+            if holder.setdefault(own, doc) not in (doc, TOLD):
+                shared.append((own, holder[own] >> 32, doc >> 32))
+                holder[own] = TOLD
+            seen[own] = 1
+            continue
         if own not in seen:
             seen[own] = 1
             continue
@@ -49,7 +60,7 @@ def reduce_ids(work: ReduceWork) -> dict[str, Any]:
         repeated.append((doc, suffix))
     found = np.array(repeated, np.int64).reshape(-1, 2)
     work.exchange.answer(work.partition, found[:, 0], {"suffix": found[:, 1]}, ID_ANSWERS, work.num_shards)
-    return {"repeated_ids": len(repeated)}
+    return {"repeated_ids": len(repeated), "shared_ids": len(shared), "shared": shared[:1]}
 
 
 def reduce_groups(work: ReduceWork) -> dict[str, Any]:

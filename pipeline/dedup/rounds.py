@@ -76,12 +76,16 @@ def find_duplicates(runner: Phases, shards: list[Shard], key: str, mean_bytes: f
     sends = {str(s.index): SendWork(s, ids, contents, urls, buckets, holds_out) for s in shards}
     runner.phase("send", f"send-{identity([r.folder for r in rounds])}", send, sends)
     groups = (("repeated ids", ids, reduce_ids), ("exact copies", contents, reduce_groups), ("equal URLs", urls, reduce_groups))
-    counts = {"repeated_ids": 0, "candidate_pairs": 0, "verified_pairs": 0}
+    counts: dict[str, Any] = {"repeated_ids": 0, "candidate_pairs": 0, "verified_pairs": 0}
     for name, round_, function in groups:
         if round_:
             works = {str(p): ReduceWork(round_, p, len(shards), num_own(shards)) for p in range(round_.partitions)}
             done = runner.phase(name, folder_of(round_), function, works)
             counts["repeated_ids"] += sum(s.get("repeated_ids", 0) for s in done)
+            if shared := [tuple(one) for s in done for one in s.get("shared", ())]:
+                name, *places = min(shared)
+                folders = [shards[place].earlier_folder for place in places]
+                counts["shared_ids"] = {"ids": sum(s["shared_ids"] for s in done), "example": name, "runs": folders}
             round_.forget_sent()
     overlaps = None
     if near and buckets:

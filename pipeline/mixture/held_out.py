@@ -63,9 +63,8 @@ def _drawn_before(shards: Sequence[Shard], seed: int) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     seeds: dict[str, int] = {}
     for shard in shards:
-        ledger, _, part = shard.earlier.rpartition("/")
-        folder = ledger.rpartition("/")[0]
-        uri = storage.join(folder, FOLDER, part)
+        folder = shard.earlier_folder
+        uri = storage.join(folder, FOLDER, shard.earlier.rpartition("/")[2])
         if not shard.earlier or not storage.exists(uri):
             continue
         if folder not in seeds:

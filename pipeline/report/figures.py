@@ -39,6 +39,9 @@ def _alarm(alarm: Mapping[str, Any], words: Words) -> dict[str, Any]:
     if alarm["kind"] == "cluster":
         values = {"size": f"{alarm['size']:,}", "name": alarm["name"], "limit": f"{alarm['limit']:,}"}
         return {"key": "alarm_cluster", "figures": values, "look": alarm["look"]}
+    if alarm["kind"] == "shared_ids":
+        values = {"size": f"{alarm['size']:,}", "name": alarm["name"], "runs": ", ".join(alarm["runs"])}
+        return {"key": "alarm_shared_ids", "figures": values, "look": alarm["look"]}
     shares = {name: f"{100 * alarm[name]:.1f} %" for name in ("share", "limit")}
     if alarm["kind"] == "held_out":
         return {"key": "alarm_held_out", "figures": shares | {"name": alarm["name"]}, "look": alarm["look"]}

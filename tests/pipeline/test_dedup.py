@@ -186,6 +186,25 @@ def test_an_earlier_run_stays_even_where_a_new_document_would_be_preferred(make_
     assert summary["duplicates"]["verified_pairs"] == 1
 
 
+def test_ids_that_two_earlier_runs_have_are_told_and_stay(make_config: Maker) -> None:
+    folders = []
+    for name in ("one", "two"):
+        config = make_config({name: [{"id": f"same-{n}", "text": prose(n + 10 * (name == "two"))} for n in range(3)]}, name)
+        book_of(config)
+        folders.append(load_run(config).output)
+    rows = [{"id": "copy", "text": prose(11)}, {"id": "same-1", "text": prose(30)}, {"id": "same-1", "text": prose(31)}]
+    summary = run(load_run(make_config({"new": rows}, "new", earlier=folders)), quiet=True)
+    book = ledger(summary["output"])
+    assert set(book) == {"copy", "same-1~2", "same-1~3"}
+    assert book["copy"]["duplicate_of"] == "same-1"
+    assert summary["duplicates"]["repeated_ids"] == 2
+    assert summary["duplicates"]["shared_ids"] == {"ids": 3, "example": "same-0", "runs": folders}
+    look = f"corpus explain {folders[1]} same-0"
+    assert summary["alarms"] == [{"kind": "shared_ids", "name": "same-0", "size": 3, "runs": folders, "look": look}]
+    told = f"3 ids stand in several earlier runs, 'same-0' in {folders[0]} and {folders[1]}: duplicate_of and partner may mean either"
+    assert told in (Path(summary["output"]) / "README.md").read_text(encoding="utf-8")
+
+
 def test_two_earlier_runs_that_kept_documents_alike_protect_both(make_config: Maker) -> None:
     like_first, first, like_both, second = chain(4)  # of these only neighbours are similar enough
     folders = []
