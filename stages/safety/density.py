@@ -1,7 +1,8 @@
 """The densest window: the largest sum of weights of different phrases within so many bytes of a text.
 
-One phrase says little: news and laws name what spam advertises. Spam names it in many ways at once, so each phrase counts once in a window,
-and phrases of those who write about it (police, courts, research) have weights below 0. A phrase in letters must stand alone.
+One phrase says little: news and laws name what spam advertises. Spam names it in many ways at once, so each phrase counts once in a window.
+Phrases of those who write about it (police, courts, research) have weights below 0; a warning stands before what it warns of or behind it,
+so they count as far from a window as it is long, on both sides. A phrase in letters must stand alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.text.buffers import TextBuffer
 from stages.text.characters import HAN, character_classes, class_of, decode
+from stages.text.kernel import kernel
 from stages.text.phrases import Phrases, compile_phrases, stands_alone
 
 MOST_HITS = 4096
@@ -38,12 +39,12 @@ def densest_window(text: TextBuffer, weighted: Weighted, window_bytes: int) -> n
     """The score of each document by each list, (n, num_lists); 0 where no window has a sum above 0."""
     text = text.read_only()
     scores = np.zeros((len(text), weighted.weights.shape[1]), np.float32)
-    scratch = np.zeros(len(weighted.weights), np.int64), np.empty(MOST_HITS, np.int64), np.empty(MOST_HITS, np.int64)
+    scratch = np.zeros(len(weighted.weights), np.bool_), np.empty(MOST_HITS, np.int64), np.empty(MOST_HITS, np.int64)
     _score(text.data, text.offsets, character_classes(), *weighted.phrases, weighted.weights, window_bytes, *scratch, scores)
     return scores
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _score(  # type: ignore[no-untyped-def]
     data, offsets, classes, moves, found, shorter, ends_phrase, kind, length, weights, window_bytes, inside, places, phrases, scores
 ):
@@ -61,33 +62,48 @@ def _score(  # type: ignore[no-untyped-def]
                 begin = at + 1 - length[phrase]
                 code, _ = decode(data, begin, high)
                 if class_of(code, classes) == HAN or stands_alone(data, begin, at + 1, low, high, classes):
-                    places[count] = begin
-                    phrases[count] = phrase
+                    _insert(places, phrases, count, begin, phrase)
                     count += 1
                 here = shorter[here]
         if count:
             for number in range(weights.shape[1]):
-                scores[document, number] = _densest(places, phrases, count, weights[:, number], window_bytes, inside)
+                scores[document, number] = _densest(places, phrases, count, weights, number, window_bytes, inside)
 
 
-@njit(cache=True, nogil=True)
-def _densest(places, phrases, count, weight, window_bytes, inside):  # type: ignore[no-untyped-def]
-    """`inside` counts each phrase in the window; it is all zeros before and after."""
+@kernel
+def _insert(places, phrases, count, place, phrase):  # type: ignore[no-untyped-def]
+    """Hits come in the order of their ends, and are wanted in that of their beginnings."""
+    at = count
+    while at > 0 and places[at - 1] > place:
+        places[at], phrases[at] = places[at - 1], phrases[at - 1]
+        at -= 1
+    places[at], phrases[at] = place, phrase
+
+
+@kernel
+def _densest(places, phrases, count, weights, number, window_bytes, inside):  # type: ignore[no-untyped-def]
+    """`inside` tells which phrases are in the sum; it is all False before and after."""
     best = 0.0
-    total = 0.0
-    first = 0
-    for last in range(count):
-        phrase = phrases[last]
-        inside[phrase] += 1
-        if inside[phrase] == 1:
-            total += weight[phrase]
-        while places[last] - places[first] > window_bytes:
-            leaving = phrases[first]
-            inside[leaving] -= 1
-            if inside[leaving] == 0:
-                total -= weight[leaving]
-            first += 1
-        best = max(best, total)
-    for hit in range(first, count):
-        inside[phrases[hit]] = 0
+    before = 0  # the first hit that is near enough to count against a window that begins at `first`
+    for first in range(count):
+        if weights[phrases[first], number] <= 0:
+            continue
+        while places[first] - places[before] > window_bytes:
+            before += 1
+        total = 0.0
+        near = before
+        last = first
+        while last < count and places[last] - places[first] <= window_bytes:
+            if weights[phrases[last], number] > 0 and not inside[phrases[last]]:
+                inside[phrases[last]] = True
+                total += weights[phrases[last], number]
+                while near < count and places[near] - places[last] <= window_bytes:
+                    if weights[phrases[near], number] < 0 and not inside[phrases[near]]:
+                        inside[phrases[near]] = True
+                        total += weights[phrases[near], number]
+                    near += 1
+                best = max(best, total)
+            last += 1
+        for hit in range(before, max(near, last)):
+            inside[phrases[hit]] = False
     return best

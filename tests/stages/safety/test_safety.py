@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from stages.safety.density import compile_weighted, densest_window
 from stages.safety.stage import KINDS, Safety, read_list
 from stages.text.buffers import text_buffer
 
-WEIGHTS = {"百家乐": 1.0, "送彩金": 1.0, "online casino": 1.0, "casino": 0.5, "警方": -2.0}
+WEIGHTS = {"百家乐": 1.0, "送彩金": 1.0, "家乐送": 0.25, "online casino": 1.0, "casino": 0.5, "警方": -2.0, "查处": -0.5}
 
 
 def scores(*texts: str, weights: dict[str, float] = WEIGHTS, window: int = 600) -> list[float]:
@@ -22,18 +23,17 @@ def scores(*texts: str, weights: dict[str, float] = WEIGHTS, window: int = 600) 
 
 
 def reference(text: str, weights: dict[str, float], window: int) -> float:
-    """All hits by plain search; every window that ends with a hit."""
-    data, hits = text.encode(), []
-    for phrase in weights:
-        at = data.find(phrase.encode())
-        while at >= 0:
-            hits.append((at + len(phrase.encode()), -len(phrase.encode()), phrase, at))
-            at = data.find(phrase.encode(), at + 1)
-    hits.sort()
+    """All hits by plain search; every window from one phrase of a weight above 0 to another, and what counts against it nearby."""
+    data = text.encode()
+    places = [(at, phrase) for phrase in weights for at in range(len(data)) if data[at:].startswith(phrase.encode())]
+    signs = [at for at, phrase in places if weights[phrase] > 0]
     best = 0.0
-    for last, (_, _, _, end) in enumerate(hits):
-        inside = {phrase for _, _, phrase, begin in hits[: last + 1] if end - begin <= window}
-        best = max(best, sum(weights[phrase] for phrase in inside))
+    for first in signs:
+        for last in signs:
+            if 0 <= last - first <= window:
+                inside = {phrase for at, phrase in places if first <= at <= last and weights[phrase] > 0}
+                near = {phrase for at, phrase in places if first - window <= at <= last + window and weights[phrase] < 0}
+                best = max(best, sum(weights[phrase] for phrase in inside | near))
     return best
 
 
@@ -60,12 +60,39 @@ def test_who_writes_about_it_is_not_who_does_it() -> None:
     assert scores("警方查处一个网络赌场，其网站以百家乐和送彩金为名") == [0.0]
 
 
+WARNING = "骗子以刷单兼职、日赚千元、稳赚不赔为诱饵，已有多人上当。警方提醒：谨防诈骗。"
+
+
+def test_a_warning_counts_before_what_it_warns_of_and_behind_it() -> None:
+    advert, warning = WARNING.split("。")[:2]
+    columns = table(advert, warning + advert, WARNING, stage=Safety())
+    assert columns["safety_fraud"].to_pylist() == [3.0, 0.0, 0.0]
+
+
+def test_shipped_lists_on_warnings_and_adverts() -> None:
+    """14 warnings and reports, 19 adverts: the figures of docs/safety.md."""
+    lines = (Path(__file__).parent / "cases.txt").read_text(encoding="utf-8").split("# warn\n")[1].split("# advert\n")
+    warnings, adverts = (table(*part.splitlines(), stage=Safety()) for part in lines)
+    rejected = [sum(np.logical_or.reduce(list(Safety().reasons(columns).values()))) for columns in (warnings, adverts)]
+    assert (warnings.num_rows, adverts.num_rows) == (14, 19)
+    assert rejected == [4, 14]
+
+
+def test_a_warning_counts_as_far_as_a_window_is_long() -> None:
+    weights = {"甲甲": 1.0, "乙乙": 1.0, "警方": -2.0}
+    for sides in (("甲甲乙乙", "警方"), ("警方", "甲甲乙乙")):
+        texts = [("文" * far).join(sides) for far in (3, 4, 5, 6)]
+        assert scores(*texts, weights=weights, window=21) == [0.0, 1.0, 1.0, 2.0]  # beyond 3 the far one stands free, beyond 5 both
+
+
 def test_scores_do_not_leak_into_the_next_document() -> None:
     assert scores("百家乐", "送彩金", "百家乐") == [1.0, 1.0, 1.0]
 
 
 @given(
-    st.lists(st.lists(st.sampled_from(["百家乐", "送彩金", "警方", "文", " ", "字字字"]), max_size=30).map("".join), max_size=5),
+    st.lists(
+        st.lists(st.sampled_from(["百家乐", "送彩金", "家乐送", "警方", "查处", "文", " ", "字字字"]), max_size=30).map("".join), max_size=5
+    ),
     st.integers(0, 60),
 )
 def test_scores_equal_the_plain_reference(texts: list[str], window: int) -> None:
