@@ -23,7 +23,7 @@ class RejectedBy:
     reasons: tuple[str, ...]
     """Documents with one of these reasons, as the ledger names them; copies of good documents are no bad ones."""
     max_documents: Positive = 20_000
-    """Of each source at most so many, the first ones by a hash of their ids."""
+    """Of each source at most so many in the model's languages, the first ones by a hash of their ids."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +98,7 @@ class TrainConfig:
     windows: Windows = Windows()
     model: Model = Model()
     max_bytes_per_source: Positive = 64 << 20
+    """Files of a source are read until they hold so many bytes, and of what a run rejected of one no more text is taken."""
 
     def __post_init__(self) -> None:
         if not self.languages:
@@ -111,9 +112,14 @@ class TrainConfig:
         names = [source.name for source in (*self.positives, *self.negatives)]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise SettingError("negatives", f"the name '{min(repeated)}' stands twice")
-        names += [f"{name}/{part}" for name in names for part in range(self.parts) if self.parts > 1]
-        if not self.rejected and (unknown := set(self.held_out) - set(names)):
-            raise SettingError("held_out", f"no source is called '{min(unknown)}'; there are: {', '.join(names)}")
+        if not self.rejected and (unknown := set(self.held_out) - set(self.names)):
+            raise SettingError("held_out", f"no source is called '{min(unknown)}'; there are: {', '.join(self.names)}")
+
+    @property
+    def names(self) -> list[str]:
+        """Of the sources that the configuration itself names, and of their parts."""
+        names = [source.name for source in (*self.positives, *self.negatives)]
+        return names + [f"{name}/{part}" for name in names for part in range(self.parts) if self.parts > 1]
 
 
 def load_training(path: str | Path, overrides: tuple[str, ...] = ()) -> TrainConfig:

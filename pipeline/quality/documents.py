@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from xxhash import xxh3_64_intdigest
 
 from configs.errors import InputError, RunError
@@ -18,6 +17,7 @@ from pipeline import storage
 from pipeline.config import Source
 from pipeline.manifest import identity
 from pipeline.quality.config import NEGATIVE, POSITIVE, RejectedBy, TrainConfig
+from pipeline.quality.rejected import rejected_documents
 from pipeline.readers import list_source, read
 from pipeline.splits import BadFile, open_files, open_works, pack
 from stages.batch import Batch
@@ -75,35 +75,13 @@ def _documents(source: Source, kind: str, config: TrainConfig) -> pa.Table:
                 for columns, _ in read(entry, source, _BATCH_ROWS):
                     batch = Measure().annotate(config.normalize.annotate(Batch(columns)))
                     batches.append(_rows(kind, batch["source"], batch["domain"], batch["lang"], batch["text"]))
-    table = _in_languages(pa.Table.from_batches(batches, schema=COLUMNS), config)
-    if config.parts > 1:
-        names = [f"{source.name}/{place * config.parts // table.num_rows}" for place in range(table.num_rows)]
-        table = table.set_column(COLUMNS.get_field_index("source"), "source", pa.array(names, pa.string()))
-    return table
+    return _in_parts(_in_languages(pa.Table.from_batches(batches, schema=COLUMNS), config), config.parts)
 
 
 def _rejected(rejected: RejectedBy, config: TrainConfig) -> pa.Table:
-    folder = storage.join(rejected.run, "rejected")
-    tables = []
-    for name in sorted(storage.list_names(folder)):
-        with storage.open_input(storage.join(folder, name)) as file:
-            table = pq.read_table(file, columns=["id", "text", "reasons", "source", "domain", "lang"])
-        wanted = [any(reason in rejected.reasons for reason in reasons) for reasons in table["reasons"].to_pylist()]
-        table = table.filter(pc.and_(pa.array(wanted, pa.bool_()), table["text"].is_valid()))
-        tables.append(table)
-    if not tables or not any(table.num_rows for table in tables):
-        raise InputError(f"{rejected.run}: no rejected document there has its text and one of the reasons {', '.join(rejected.reasons)}")
-    table = pa.concat_tables(tables)
-    order = np.argsort(np.array([xxh3_64_intdigest(i.encode()) for i in table["id"].to_pylist()], np.uint64), kind="stable")
-    table = table.take(pa.array(order))
-    seen: dict[str, int] = {}
-    keep = []
-    for source in table["source"].to_pylist():
-        seen[source] = seen.get(source, 0) + 1
-        keep.append(seen[source] <= rejected.max_documents)
-    table = table.filter(pa.array(keep, pa.bool_())).combine_chunks()
-    rows = _rows(NEGATIVE, *(table[name].combine_chunks() for name in ("source", "domain", "lang", "text")))
-    return _in_languages(pa.Table.from_batches([rows], schema=COLUMNS), config)
+    table = rejected_documents(rejected, config)
+    rows = _rows(NEGATIVE, *(table[name].combine_chunks() for name in table.column_names))
+    return _in_parts(_in_languages(pa.Table.from_batches([rows], schema=COLUMNS), config), config.parts)
 
 
 def _finished(config: TrainConfig) -> tuple[RejectedBy, ...]:
@@ -114,8 +92,8 @@ def _finished(config: TrainConfig) -> tuple[RejectedBy, ...]:
 
 
 def _rows(kind: str, source: pa.Array, domain: pa.Array, lang: pa.Array, text: pa.Array) -> pa.RecordBatch:
-    columns = [pa.repeat(pa.scalar(kind, pa.string()), len(text)), source, domain, lang, text.cast(pa.large_string())]
-    return pa.RecordBatch.from_arrays(columns, schema=COLUMNS)
+    columns = [pa.repeat(pa.scalar(kind, pa.string()), len(text)), source, domain, lang, text]
+    return pa.RecordBatch.from_arrays([column.cast(of.type) for column, of in zip(columns, COLUMNS, strict=True)], schema=COLUMNS)
 
 
 def _in_languages(table: pa.Table, config: TrainConfig) -> pa.Table:
@@ -124,17 +102,31 @@ def _in_languages(table: pa.Table, config: TrainConfig) -> pa.Table:
     return table.filter(pc.is_in(languages, value_set=pa.array(config.languages, pa.string())))
 
 
+def _in_parts(table: pa.Table, number: int) -> pa.Table:
+    """Each source cut into so many runs of documents."""
+    if number == 1:
+        return table
+    sources, seen, names = Counter(table["source"].to_pylist()), Counter[str](), []
+    for source in table["source"].to_pylist():
+        names.append(f"{source}/{seen[source] * number // sources[source]}")
+        seen[source] += 1
+    return table.set_column(COLUMNS.get_field_index("source"), "source", pa.array(names, pa.string()))
+
+
 def parts(table: pa.Table, config: TrainConfig) -> npt.NDArray[np.int64]:
     """The part of each document, by its source alone: `TEST`, or the fold from 0 on; no source has documents in two parts.
 
     Of the sources that are mostly of one language and class a quarter, at least one, is held out. Raises `RunError` if fewer than two are
-    left to train on.
+    left to train on, and if `held_out` names a source that is not there.
     """
     groups: dict[tuple[str, str], list[str]] = {}
     for source, languages in _languages_of_sources(table).items():
         (lang, kind), _ = languages.most_common(1)[0]
         groups.setdefault((lang, kind), []).append(source)
     there = set(table["source"].to_pylist())
+    names = {*config.names, *there, *(source.partition("/")[0] for source in there)}
+    if unknown := set(config.held_out) - names:
+        raise RunError(f"{config.name}: held_out: no source is called '{min(unknown)}'; there are: {', '.join(sorted(names))}")
     part = {source: TEST for source in there if source in config.held_out or source.partition("/")[0] in config.held_out}
     for (lang, kind), sources in sorted(groups.items()):
         sources.sort(key=lambda name: xxh3_64_intdigest(f"{config.model.seed}/{name}".encode()))

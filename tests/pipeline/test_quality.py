@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from xxhash import xxh3_64_intdigest
 
 from configs.errors import ConfigError, CorpusError, RunError
 from pipeline.config import load_run
 from pipeline.plan import make_plan
 from pipeline.quality.config import load_training
+from pipeline.quality.rejected import rejected_documents
 from pipeline.quality.train import train
 from pipeline.reselect import select
 from pipeline.run import run
@@ -212,6 +214,54 @@ def test_documents_that_a_run_rejected_are_negatives(tmp_path: Path, scored: Cal
     path = settings(tmp_path, rejected=[{"run": folder, "reasons": ["low_quality"]}])
     card = train(load_training(path))
     assert {row["source"]: row["documents"] for row in card["scores"]}["bad"] == len(names)
+
+
+def rejecting(make_config: Callable[..., Path], sources: dict[str, list[dict[str, Any]]]) -> str:
+    """A run that rejects all its documents as having too few words; two shards a source."""
+    stages = [{"normalize": {}}, {"heuristics": {"overrides": {"num_words": {"min": 100_000}}}}]
+    return str(run(load_run(make_config(sources, "rejecting", stages=stages)), quiet=True)["output"])
+
+
+def test_of_each_source_the_first_rejected_documents_by_hash_are_read_in_the_order_of_the_run(
+    make_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    rows = {name: [{"id": f"{name}{i}", "text": menu(400 + i)} for i in range(30)] for name in ("s", "t")}
+    folder = rejecting(make_config, rows)
+    assert len(list((Path(folder) / "rejected").iterdir())) > 2
+    book = {row["id"]: row for row in read_parts(folder, "rejected").to_pylist()}
+    by_hash = sorted(book, key=lambda name: xxh3_64_intdigest(name.encode()))
+    sizes = {name: len(row["text"].encode()) for name, row in book.items()}
+    for most, max_bytes in ((7, 1 << 20), (30, sum(sizes[f"s{i}"] for i in range(30)) // 2), (30, 1)):
+        wanted = set()
+        for source in ("s", "t"):
+            taken = 0
+            for name in [name for name in by_hash if name.startswith(source)][:most]:
+                if taken < max_bytes:
+                    wanted.add(name)
+                taken += sizes[name]
+        config = load_training(settings(tmp_path, rejected=[{"run": folder, "reasons": ["num_words"], "max_documents": most}],
+                                        max_bytes_per_source=max_bytes))  # fmt: skip
+        found = rejected_documents(config.rejected[0], config)
+        assert found["text"].to_pylist() == [row["text"] for name, row in book.items() if name in wanted]
+
+
+def test_rejected_documents_alone_are_enough_negatives_in_parts(make_config: Callable[..., Path], tmp_path: Path) -> None:
+    folder = rejecting(make_config, {"junk": [{"id": str(i), "text": menu(i)} for i in range(80)]})
+    rejected = {"negatives": [], "rejected": [{"run": folder, "reasons": ["num_words"]}]}
+    with pytest.raises(RunError, match="or cut each into several by `parts`"):
+        train(load_training(settings(tmp_path, **rejected)))
+    card = train(load_training(settings(tmp_path, **rejected, parts=4, held_out=["junk/3", "positives0"])))
+    documents = {row["source"]: row["documents"] for row in card["scores"] if row["kind"] == "negative"}
+    assert documents == {f"junk/{part}": 20 for part in range(4)}
+    assert [name for name in card["data"]["parts"]["test"] if name.startswith("junk")] == ["junk/3"]
+    with pytest.raises(RunError, match=r"held_out: no source is called 'junk/4'; there are: junk, junk/0, junk/1"):
+        train(load_training(settings(tmp_path, **rejected, parts=4, held_out=["junk/4"])))
+
+
+def test_rejected_documents_of_a_source_that_is_called_as_a_positive_are_refused(make_config: Callable[..., Path], tmp_path: Path) -> None:
+    folder = rejecting(make_config, {"positives1": [{"id": str(i), "text": menu(i)} for i in range(3)]})
+    with pytest.raises(RunError, match="has a source 'positives1', and so have the positives"):
+        train(load_training(settings(tmp_path, rejected=[{"run": folder, "reasons": ["num_words"]}])))
 
 
 def test_a_run_scores_texts_and_a_selection_changes_thresholds_without_scoring_again(tmp_path: Path, scored: Callable[..., Path]) -> None:
