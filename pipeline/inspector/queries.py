@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 import duckdb
+from fsspec.implementations.arrow import ArrowFSWrapper
 
 from configs.errors import ConfigError
 from pipeline import storage
@@ -52,12 +53,12 @@ class Documents:
         self.run = FinishedRun(run_folder)
         self._lock = Lock()
         self._database = duckdb.connect()
-        filesystem, _ = storage.locate(run_folder)
         if not storage.is_local(run_folder):
-            self._database.register_filesystem(filesystem)
+            filesystem, _ = storage.locate(run_folder)
+            self._database.register_filesystem(_RunFiles(filesystem, skip_instance_cache=True))
         for folder, columns in (("ledger", "*"), ("corpus", "id, text"), ("rejected", "id, text")):
             names = sorted(name for name in storage.list_names(storage.join(run_folder, folder)) if name.endswith(".parquet"))
-            places = ", ".join(_quoted(storage.join(run_folder, folder, name)) for name in names)
+            places = ", ".join(_quoted(_place(storage.join(run_folder, folder, name))) for name in names)
             self._database.execute(f"create view {folder} as select {columns} from read_parquet([{places}])")  # noqa: S608 - our own names
         self.codes = [code for (code,) in self._ask("select distinct lang from ledger where lang is not null order by 1")]
         """The languages that there are, as documents name them."""
@@ -176,6 +177,20 @@ def _number(name: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise ConfigError(f"{name}: got '{text}', wanted a number") from None
+
+
+class _RunFiles(ArrowFSWrapper):  # type: ignore[misc]
+    """Our file system for DuckDB, under a scheme of its own, so that DuckDB's s3://, an extension with other credentials, has no say."""
+
+    protocol = "run"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path.removeprefix("run://")
+
+
+def _place(uri: str) -> str:
+    return uri if storage.is_local(uri) else f"run://{storage.locate(uri)[1]}"
 
 
 def _quoted(place: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from configs.errors import InputError
+from pipeline import storage
 from pipeline.config import load_run
 from pipeline.inspector.labels import Labels
 from pipeline.run import run
@@ -126,6 +127,20 @@ def test_two_inspectors_on_one_folder_keep_each_others_labels(tmp_path: Path) ->
         thread.join()
     other.give("drop", {"id": "d0", "text": "t", "lang": "en", "domain": "web"})
     assert one.given() == other.given() == dict.fromkeys(ids, "keep") | {"d0": "drop"}
+
+
+def test_a_run_in_an_object_store_is_inspected_and_labelled_there(finished: str, bucket: str) -> None:
+    folder = storage.join(bucket, "inspected")
+    for path in Path(finished).rglob("*.*"):
+        if path.is_file() and "work" not in path.parts:
+            storage.write_bytes(storage.join(folder, str(path.relative_to(finished))), path.read_bytes())
+    client = TestClient(application(folder, f"{folder}-labels"), LOCAL)
+    assert found_ids(client, text="onerror") == ["evil"]
+    assert found_ids(client, fate="rejected", reason="num_words") == ["short1", "short2", "short3"]
+    assert client.get("/threshold?signal=num_words&side=min&value=20&lang=en").json()["spares"]["ids"] == ["short2", "short3"]
+    assert client.get("/document", params={"id": "p0"}).json()["facts"]["duplicate_of"] == "near copy"
+    assert client.post("/label", json={"id": "p1", "label": "keep"}).json() == {"p1": "keep"}
+    assert json.loads(storage.read_bytes(f"{folder}-labels/keep.jsonl"))["id"] == "p1"
 
 
 @pytest.mark.parametrize("line", ['{"text": "no id"}', '{"id": 7}', '["id"]', "7", "{"])
