@@ -60,8 +60,10 @@ def cluster(run_folder: str, document_id: str, num_members: int = 10) -> dict[st
     if place is None:
         raise InputError(f"{run_folder}: no document '{document_id}' in the ledger; `corpus duplicates {run_folder}` lists clusters")
     (row,) = lookup.rows(place, "ledger", [document_id])
-    survivor = row["duplicate_of"] if place.run_folder == run_folder and row["duplicate_of"] else document_id
-    members = _members(run_folder, survivor, document_id, num_members)
+    own = place.run_folder == run_folder
+    survivor = row["duplicate_of"] if own and row["duplicate_of"] else document_id
+    alone = own and row["cluster_size"] == 1  # of a document that others keep most of, `duplicate_of` is no survivor
+    members = [] if alone else _members(run_folder, survivor, document_id, num_members)
     if not members:
         raise InputError(f"{run_folder}: '{document_id}' is in no cluster; `corpus explain {run_folder} {document_id}` tells its story")
     (found,) = _described(run_folder, {survivor: members[0]["cluster_size"]})

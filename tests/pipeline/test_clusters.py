@@ -106,6 +106,20 @@ def test_a_document_without_a_cluster_is_refused(name: str, message: str, finish
         cluster(finished, name)
 
 
+def test_a_document_that_others_keep_most_of_is_not_shown_in_the_cluster_of_one_of_them(make_config: Maker) -> None:
+    shared, rest = prose(30, 40), prose(32, 90)
+    source = {"id": "source", "text": f"{shared}\n\n{rest}"}
+    texts = [source, source | {"id": "source-copy"}, {"id": "mostly", "text": f"{shared}\n\n{prose(31, 8)}"}]
+    stages = [*STAGES[:3], {"sentence_dedup": {}}, {"select": {}}]
+    config = load_run(make_config({"a": texts}, stages=stages))
+    run(config, quiet=True)
+    row = ledger(config.output)["mostly"]
+    assert (row["reasons"], row["duplicate_of"]) == (["mostly_repeated"], "source")
+    assert [member["id"] for member in cluster(config.output, "source")["members"]] == ["source-copy"]
+    with pytest.raises(InputError, match="'mostly' is in no cluster"):
+        cluster(config.output, "mostly")
+
+
 def test_clusters_of_kept_duplicates_are_counted_alike(finished: str) -> None:
     folder = str(Path(finished).parent / "all")
     select(finished, folder, ["stages.select.duplicates=keep_with_count"], quiet=True)
