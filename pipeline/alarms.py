@@ -36,14 +36,14 @@ def alarms(
     """
     stage = plan.stage(DocumentDedup)
     limits = stage if isinstance(stage, DocumentDedup) else DocumentDedup()
-    command = f"corpus duplicates {shlex.quote(plan.config.output)}"
+    command, inspect = (f"corpus {name} {shlex.quote(plan.config.output)}" for name in ("duplicates", "inspect"))
     domains = [source.domain or source.name for source in plan.config.sources]
     found: list[dict[str, Any]] = []
     for kind, tallies in (("source", by_source), ("domain", {n: t for n, t in by_domain.items() if domains.count(n) > 1})):
         shares = {name: tally["duplicates"][0] / max(1, tally["input"][0]) for name, tally in tallies.items()}
         for name, share in sorted(shares.items(), key=lambda item: (-item[1], item[0])):
             if share > limits.alarm_share:
-                look = f"{command} --{kind} {shlex.quote(name)}"
+                look = inspect if _mostly_repeated(tallies[name]) else f"{command} --{kind} {shlex.quote(name)}"
                 found.append({"kind": kind, "name": name, "share": share, "limit": limits.alarm_share, "look": look})
     for cluster in clusters:
         if cluster["size"] > limits.alarm_cluster:
@@ -56,6 +56,11 @@ def alarms(
         look = f"corpus explain {shlex.quote(shared_ids['runs'][1])} {shlex.quote(name)}"
         found.append({"kind": "shared_ids", "name": name, "size": shared_ids["ids"], "runs": shared_ids["runs"], "look": look})
     return found
+
+
+def _mostly_repeated(tally: Mapping[str, Any]) -> bool:
+    """Whether most of what was lost went because others keep its passages: that is in no cluster."""
+    return bool(2 * tally["reasons"].get("mostly_repeated", [0])[0] > tally["duplicates"][0])
 
 
 def _held_out(plan: Plan, by_domain: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -70,6 +70,18 @@ def test_ten_clusters_are_named_however_many_there_are(make_config: Maker) -> No
     assert [alarm["name"] for alarm in again["alarms"]] == [f"{n}-0" for n in range(13, 3, -1)]
 
 
+def test_what_is_lost_as_mostly_repeated_is_looked_at_by_reason(make_config: Maker) -> None:
+    shared = [prose(n, 20) for n in (50, 60, 70)]
+    texts = [{"id": f"own-{n}", "text": f"{text}\n\n{prose(n, 60)}"} for n, text in enumerate(shared)]
+    texts += [{"id": f"lost-{n}", "text": f"{text}\n\n{prose(10 + n, 4)}"} for n, text in enumerate(shared)]
+    texts += [{"id": f"half-{n}", "text": f"{text}\n\n{prose(20 + n, 4)}"} for n, text in enumerate(shared)]
+    stages = [{"exact_dedup": {}}, {"document_dedup": {"similarity": 0.99}}, {"sentence_dedup": {}}]
+    summary = run(load_run(make_config({"a": texts}, stages=stages)), quiet=True)
+    assert summary["reasons"]["mostly_repeated"][0] == summary["by_source"]["a"]["duplicates"][0] == 6
+    (alarm,) = summary["alarms"]
+    assert (alarm["kind"], alarm["share"], alarm["look"]) == ("source", 6 / 9, f"corpus inspect {summary['output']}")
+
+
 def test_a_run_that_keeps_duplicates_loses_none_to_them(make_config: Maker) -> None:
     stages = [{"exact_dedup": {}}, {"document_dedup": {"alarm_cluster": 5}}, {"select": {"duplicates": "keep_with_count"}}]
     (alarm,) = alarms_of(make_config({"a": rows(8, 1)}, stages=stages))
