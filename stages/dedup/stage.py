@@ -1,7 +1,7 @@
 """The two stages that find duplicates: exact copies, and documents that share most of their shingles.
 
 Here is what they compute for each document; what needs all documents at once (which keys meet, which pairs are similar, who
-survives) is in the modules beside, as functions of arrays, and moved between shards by `pipeline.duplicates`.
+survives) is in the modules beside, as functions of arrays, and moved between shards by `pipeline.dedup`.
 """
 
 from dataclasses import dataclass
