@@ -3,6 +3,7 @@
 Every value that a reader types is a bound parameter, and every column is looked up among those that there are; no text becomes SQL.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -18,6 +19,7 @@ from pipeline.inspector.thresholds import broken, side_of
 from stages.filters.rules import Bounds
 
 MOST_ROWS = 100
+MOST_OFFSET = 1 << 62
 NUM_BINS = 40
 FACETS = ("source", "domain", "lang", "fate")
 
@@ -166,17 +168,21 @@ def search_of(parameters: Mapping[str, str]) -> Search:
         text = parameters.get(name, "")
         if text == "":
             continue
-        given[name] = text if field.type is str else text == "true" if field.type is bool else _number(name, text)
+        given[name] = text if field.type is str else text == "true" if field.type is bool else number(name, text)
     if "offset" in given:
-        given["offset"] = max(0, int(given["offset"]))
+        given["offset"] = min(max(0, int(given["offset"])), MOST_OFFSET)
     return Search(**given)
 
 
-def _number(name: str, text: str) -> float:
+def number(name: str, text: str) -> float:
+    """A finite number from a parameter of an address. Raises `ConfigError` for anything else."""
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
-        raise ConfigError(f"{name}: got '{text}', wanted a number") from None
+        found = math.nan
+    if not math.isfinite(found):
+        raise ConfigError(f"{name}: got '{text}', wanted a number")
+    return found
 
 
 class _RunFiles(ArrowFSWrapper):  # type: ignore[misc]

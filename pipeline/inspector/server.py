@@ -26,7 +26,7 @@ from starlette.routing import Route
 from configs.errors import ConfigError, CorpusError
 from pipeline.explain import story
 from pipeline.inspector.labels import Labels
-from pipeline.inspector.queries import Documents, search_of
+from pipeline.inspector.queries import Documents, number, search_of
 from pipeline.inspector.story import document
 
 HERE = Path(__file__).parent
@@ -91,15 +91,15 @@ def application(run_folder: str, labels_folder: str, hosts: tuple[str, ...] | No
 
     async def threshold(request: Request) -> Response:
         asked = request.query_params
-        value = search_of({"least": asked["value"]}).least
-        assert value is not None
-        given = (asked["signal"], asked["side"], value, asked.get("lang", ""), asked.get("domain", ""))
+        given = (asked["signal"], asked["side"], number("value", asked["value"]), asked.get("lang", ""), asked.get("domain", ""))
         return JSONResponse(await run_in_threadpool(documents.threshold, *given))
 
     async def label(request: Request) -> Response:
-        if request.headers.get("content-type") != "application/json":
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return PlainTextResponse("a label is sent as application/json", 415)
         asked = await request.json()
+        if not isinstance(asked, dict) or not isinstance(asked["id"], str):
+            raise ConfigError(f"a label: got {str(asked)[:80]}, wanted an object with `id`, a text, and `label`")
         row = await run_in_threadpool(story, run_folder, asked["id"])
         if row["text"] is None:
             raise ConfigError(f"{asked['id']}: its text was not kept, so it cannot teach a model")

@@ -103,7 +103,8 @@ def test_labels_are_files_that_a_training_reads_and_the_run_stays_untouched(clie
     before = output_bytes(finished)
     assert client.post("/label", json={"id": "p1", "label": "keep"}).json() == {"p1": "keep"}
     assert client.post("/label", json={"id": "short1", "label": "drop"}).json() == {"p1": "keep", "short1": "drop"}
-    assert client.post("/label", json={"id": "p1", "label": None}).json() == {"short1": "drop"}
+    nothing, kind = '{"id": "p1", "label": null}', {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert client.post("/label", content=nothing, headers=kind).json() == {"short1": "drop"}
     (row,) = [json.loads(line) for line in (tmp_path / "labels" / "drop.jsonl").read_bytes().splitlines()]
     assert row == {"id": "short1", "text": prose(21, 1), "lang": "en", "domain": "web"}
     assert (tmp_path / "labels" / "keep.jsonl").read_bytes() == b""
@@ -159,10 +160,37 @@ def test_a_line_that_is_no_label_is_named(tmp_path: Path, line: str) -> None:
         ("/document", "missing: 'id'"),
         ("/threshold?signal=num_words&side=up&value=1", "side: got 'up'"),
         ("/page.html", "missing: '.html'"),
+        ("/threshold?signal=num_words&side=min&value=", "value: got '', wanted a number"),
+        ("/threshold?signal=num_words&side=min&value=inf", "value: got 'inf', wanted a number"),
+        ("/threshold?signal=num_words&side=min", "missing: 'value'"),
+        ("/search?offset=inf", "offset: got 'inf', wanted a number"),
+        ("/search?offset=nan", "offset: got 'nan', wanted a number"),
     ],
 )
 def test_what_cannot_be_answered_says_why(client: TestClient, path: str, told: str) -> None:
     answer = client.get(path)
+    assert answer.status_code == 400
+    assert told in answer.text
+
+
+def test_a_page_beyond_the_last_is_empty(client: TestClient) -> None:
+    answer = client.get("/search", params={"offset": "1e300"})
+    assert (answer.status_code, answer.json()["rows"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('["p1"]', "a label: got ['p1'], wanted an object"),
+        ('{"id": 7, "label": "keep"}', "a label: got {'id': 7, 'label': 'keep'}, wanted an object"),
+        ('{"label": "keep"}', "missing: 'id'"),
+        ('{"id": "p1"}', "missing: 'label'"),
+        ('{"id": "p1", "label": ["keep"]}', "label: got '['keep']', wanted keep or drop"),
+        ("{", "Expecting property name"),
+    ],
+)
+def test_a_body_that_is_no_label_is_refused_with_a_line(client: TestClient, body: str, told: str) -> None:
+    answer = client.post("/label", content=body, headers={"Content-Type": "application/json; charset=utf-8"})
     assert answer.status_code == 400
     assert told in answer.text
 
