@@ -116,15 +116,6 @@ def boilerplate(counts: Counts, documents_of_source: Int64s, min_documents: int,
     return hashes[first][mask]
 
 
-def at_edges(pieces: Pieces, hashes: UInt64s) -> npt.NDArray[np.bool_]:
-    """Which pieces stand at edges and are in `hashes`, which is ascending."""
-    if not len(hashes):
-        return np.zeros(len(pieces.hashes), np.bool_)
-    at = np.minimum(np.searchsorted(hashes, pieces.hashes), len(hashes) - 1)
-    mask: npt.NDArray[np.bool_] = pieces.at_edge & (hashes[at] == pieces.hashes)
-    return mask
-
-
 def _starts(ordered: UInt64s) -> npt.NDArray[np.bool_]:
     starts = np.ones(len(ordered), np.bool_)
     starts[1:] = ordered[1:] != ordered[:-1]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dedup.edges import Counts, at_edges, boilerplate, count, pieces
+from stages.dedup.edges import Counts, boilerplate, count, pieces
 from stages.text.buffers import text_buffer
 from stages.text.units import units
 
@@ -27,7 +27,7 @@ def cut(texts: list[str], min_documents: int = 4, min_share: float = 0.5, source
     assert hashes.tolist() == sorted(set(hashes.tolist()))
     shown = []
     for data, candidates in found:
-        mask = at_edges(candidates, hashes)
+        mask = candidates.at_edge & np.isin(candidates.hashes, hashes)
         shown += [data[a:b].decode() for a, b in zip(candidates.start[mask], candidates.end[mask], strict=True)]
     return shown
 
