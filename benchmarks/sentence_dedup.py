@@ -3,8 +3,8 @@
     python benchmarks/sentence_dedup.py ../shared/data
 
 Planted: paragraphs of real text are put into two long hosts each, once as they are and once with a share of their letters or Han characters
-replaced (digits are left alone: other numbers are other facts). A pair is found if one of the two copies is cut. Whatever else is cut from
-hosts and was not cut without the planting would be a false removal. The second part runs configs/real_data.yaml in this process.
+replaced (numerals are left alone: other numbers are other facts). A pair is found if one of the two copies is cut. Whatever else is cut
+from hosts and was not cut without the planting would be a false removal. The second part runs configs/real_data.yaml in this process.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import zstandard
 from pipeline.config import load_run
 from pipeline.engine import InProcess, Statistics, Task
 from pipeline.run import run
+from stages.dedup.near_passages import NUMERALS
 
 PAIRS = 150
 """Planted pairs for each language and kind."""
@@ -36,7 +37,7 @@ HOSTS = {"zh": ("news_zh",), "en": ("novels_en",)}
 LENGTHS = (110, 400)
 """Han characters of a planted paragraph, a word counts as two: from the floor of what is compared up."""
 HOST_CHARS = {"zh": 12_000, "en": 30_000}
-LETTERS = {"zh": "的一是在有人这上们来到时大地为子中你说生国年着就那和要她出也得里后自以会", "en": "etaoinshrdlucmfw"}
+LETTERS = {"zh": "的是在有人这上们来到时大地为子中你说生国年着就那和要她出也得里后自以会", "en": "etaoinshrdlucmfw"}
 KINDS = {"Han": "zh", "words": "en", "letters": "en"}
 """What is replaced, and the language of the text."""
 DATELINE = re.compile(r"^央视网消息（新闻联播）[：:]", re.MULTILINE)
@@ -79,7 +80,7 @@ def hosts(data: Path, lang: str) -> Iterator[list[str]]:
 
 
 def edited(text: str, similarity: float, kind: str, rng: random.Random) -> str:
-    """The text with so many of its characters replaced that this share stays: single letters, or whole words; never digits."""
+    """The text with so many of its characters replaced that this share stays: single letters, or whole words; never numerals."""
     wanted = round((1 - similarity) * len(text))
     if kind == "words":
         parts = re.split(r"(\W+)", text)
@@ -93,7 +94,8 @@ def edited(text: str, similarity: float, kind: str, rng: random.Random) -> str:
         return "".join(parts)
     characters = list(text)
     letters = LETTERS["zh" if kind == "Han" else "en"]
-    for place in rng.sample([place for place, character in enumerate(text) if character.isalpha()], wanted):
+    plain = [place for place, character in enumerate(text) if character.isalpha() and not any(character in signs for signs in NUMERALS)]
+    for place in rng.sample(plain, wanted):
         characters[place] = rng.choice([letter for letter in letters if letter != characters[place].lower()])
     return "".join(characters)
 

@@ -7,13 +7,14 @@ keeps half of them (.9^6 = .53), so a Jaccard of .36, found with probability 1 -
 rows finds .22 of these, and short units have no other chance. In text of words it is 3 words: a tenth of its letters changed at random
 leaves .23 of them. Every pair is then compared as text (edit similarity), so generosity costs time only.
 
-Numbers are facts: `1,200 cases on Monday` and `1,350 cases on Tuesday` in the same frame are two reports. A hash of the digits goes into
+Numbers are facts: `1,200 cases on Monday` and `1,350 cases on Tuesday` in the same frame are two reports. A hash of the numbers goes into
 each key, so that texts of other numbers do not meet, however similar.
 
 Units are taken in order of preference; one goes if a better one that stays is similar enough. So every removed unit has a verified edge
 to a better one that stays, and the argument of `stages.dedup.passages` holds across both kinds of repeats: owners only get better.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +22,18 @@ import numpy.typing as npt
 
 from stages.dedup.passages import mixed
 from stages.text.buffers import TextBuffer
+from stages.text.characters import decode
 from stages.text.kernel import kernel
 from stages.text.units import Floor, Units
 
 Int64s = npt.NDArray[np.int64]
 UInt64s = npt.NDArray[np.uint64]
+
+NUMERALS = ("0０〇零", "1１一壹", "2２二两兩贰貳", "3３三叁叄", "4４四肆", "5５五伍", "6６六陆陸", "7７七柒", "8８八捌", "9９九玖",
+            "十拾", "百佰", "千仟", "万萬", "亿億", "廿", "卅")  # fmt: skip
+"""Characters of numbers; those of one place have the same value."""
+MIN_HAN_NUMERALS = 2
+"""So many Han numerals in a row are a number; one alone is one beside a digit only (3万)."""
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
@@ -109,25 +117,41 @@ def _decide(better, worse, similarity, partner, closeness):  # type: ignore[no-u
 
 
 def numbers(text: TextBuffer) -> UInt64s:
-    """A hash of the digits of each text in their order, runs kept apart; 0 without any. Full-width digits count as their plain forms."""
+    """A hash of the numbers of each text in their order; 0 without any.
+
+    A number is a run of `NUMERALS` with a digit in it, or with `MIN_HAN_NUMERALS` of them: 一 alone is as often a part of a word.
+    """
     hashes = np.zeros(len(text), np.uint64)
     text = text.read_only()
-    _numbers(text.data, text.offsets, hashes)
+    _numbers(text.data, text.offsets, _values(), hashes)
     return hashes
 
 
+@lru_cache(maxsize=1)
+def _values() -> npt.NDArray[np.int8]:
+    """The value of each character as a numeral, by code point up to the last one that is a numeral; -1 of all others."""
+    values = np.full(1 + max(ord(sign) for signs in NUMERALS for sign in signs), -1, np.int8)
+    for value, signs in enumerate(NUMERALS):
+        values[[ord(sign) for sign in signs]] = value
+    return values
+
+
 @kernel
-def _numbers(data, offsets, hashes):  # type: ignore[no-untyped-def]
+def _numbers(data, offsets, values, hashes):  # type: ignore[no-untyped-def]
     for number in range(len(hashes)):
-        value = np.uint64(0)
-        inside = 0
+        value = run = np.uint64(0)
+        length, digits = 0, False
         at, end = offsets[number], offsets[number + 1]
         while at < end:
-            digit, width = np.int64(data[at]) - 0x30, 1
-            if data[at] == 0xEF and at + 2 < end and data[at + 1] == 0xBC:  # ０ to ９ are EF BC 90 to 99
-                digit, width = np.int64(data[at + 2]) - 0x90, 3
-            if 0 <= digit <= 9:
-                value = mixed((value ^ np.uint64(digit + 17 * inside)) * _STEP)
-            inside = 1 if 0 <= digit <= 9 else 0
+            code, width = decode(data, at, end)
+            numeral = values[code] if 0 <= code < len(values) else -1
+            if numeral >= 0:
+                run = mixed(((run if length else value) ^ np.uint64(numeral + 17 * (length > 0))) * _STEP)
+                length += 1
+                digits |= code <= 0x39 or code >= 0xFF10
             at += width
+            if numeral < 0 or at >= end:
+                if digits or length >= MIN_HAN_NUMERALS:
+                    value = run
+                length, digits = 0, False
         hashes[number] = value

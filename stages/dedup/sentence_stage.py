@@ -43,7 +43,7 @@ class SentenceDedup(Stage):
     fuzzy: bool = True
     """Look also for sentences and paragraphs of `min_words` or `min_chars` that were slightly changed."""
     similarity: Share = 0.9
-    """Edit similarity from which on they are the same: 1 - edits / length, on folded text; all numbers must agree."""
+    """Edit similarity from which on they are the same: 1 - edits / length of folded text; numbers must agree, but for lone Han numerals."""
     shingle: Annotated[int, Between(2, 32)] = 6
     """Characters that two of them must share in a row to be compared, at one of `keys` places;"""
     shingle_words: Annotated[int, Between(2, 32)] = 3

@@ -84,6 +84,20 @@ def test_who_stays_is_what_the_reference_says(case: tuple[int, list[Edge]]) -> N
         ("no digits", "none at all", True),
         ("5 of 7", "7 of 5", False),
         ("5, then 7", "five 5 and 7", True),
+        ("确诊一百二十例", "确诊三百五十例", False),
+        ("二〇二〇年", "二〇二一年", False),
+        ("二〇二〇年", "二零二０年", True),
+        ("兩萬五千億元，廿一日", "两万五千亿元，廿一日", True),
+        ("壹佰贰拾元", "壹佰叁拾元", False),
+        ("十五人，十三人", "十三人，十五人", False),
+        ("三十、五十", "三十五、十", False),
+        ("3万人", "3亿人", False),
+        ("三万人", "三亿人", False),
+        ("第三次", "第五次", True),  # one alone is no number
+        ("一些", "有些", True),
+        ("等了12", "等了十二", False),
+        ("去年十二月三", "今年十二月五", True),
+        ("共二", "共二十", False),
     ],
 )
 def test_numbers_must_agree(one: str, other: str, agree: bool) -> None:
