@@ -13,7 +13,7 @@ from pipeline import arrow_files, storage
 from pipeline.exchange import Exchange, Int64s
 from pipeline.judge import Shard
 from pipeline.passages.repeats import REPEAT_ANSWERS, Sentences
-from pipeline.passages.send import Local
+from pipeline.passages.send import UNITS, Local
 from pipeline.passages.texts import RULES, final_ids
 from stages.dedup.grouping import by_number
 from stages.dedup.passages import runs
@@ -102,6 +102,7 @@ def _near(work: CutWork) -> pa.Table:
     if work.best is None:
         return SPANS.empty_table()
     answers = work.best.answered(work.shard.index)
+    answers = answers.filter(pc.greater_equal(answers["owner"], 0))
     units = work.local.read("units").take(answers["row"])
     row, start, end = (units[name].to_numpy() for name in ("row", "start", "end"))
     return _table(row, start, end, NEAR_REPEATED, answers["owner"].to_numpy(), answers["similarity"].to_numpy())
@@ -119,7 +120,7 @@ def _edges(work: CutWork) -> pa.Table:
 
 
 def _held(work: CutWork, row: npt.NDArray[np.int32], end: Int64s) -> npt.NDArray[np.bool_]:
-    """Which pieces end a sentence of a passage that stands in other documents too: all other copies may go for this one.
+    """Which pieces end a sentence of a passage that other documents share, or of the best of similar units: all others may go for it.
 
     An opening ends within a sentence, so a dateline before a shared passage still goes.
     """
@@ -127,16 +128,28 @@ def _held(work: CutWork, row: npt.NDArray[np.int32], end: Int64s) -> npt.NDArray
     answers = answers.filter(answers["elsewhere"]).combine_chunks()
     order = np.lexsort(tuple(answers[name].to_numpy() for name in ("length", "place", "row")))
     rows, place, length = (answers[name].to_numpy()[order] for name in ("row", "place", "length"))
-    kept = Sentences.read(work.local, rows)
+    best = _best_units(work)
+    kept = Sentences.read(work.local, np.concatenate([rows, best["row"].to_numpy()]))
+    exact, similar = np.split(kept.document, [len(rows)])
     nobody = np.zeros(len(rows), np.int64)
-    held = runs(kept.units, kept.units.offsets[kept.document] + place, length, nobody, work.stage.bounds)
+    held = runs(kept.units, kept.units.offsets[exact] + place, length, nobody, work.stage.bounds)
+    document = np.repeat(np.arange(len(kept.rows)), np.diff(kept.units.offsets))
+    first = np.searchsorted(document << 32 | kept.units.start, similar << 32 | best["start"].to_numpy())
+    last = np.searchsorted(document << 32 | kept.units.end, similar << 32 | best["end"].to_numpy())
     inside = np.zeros(len(kept.units.start) + 1, np.int64)
-    np.add.at(inside, held.first, 1)
-    np.add.at(inside, held.last + 1, -1)
+    np.add.at(inside, np.concatenate([held.first, first]), 1)
+    np.add.at(inside, np.concatenate([held.last, last]) + 1, -1)
     units = np.flatnonzero(np.cumsum(inside)[:-1])
-    document = np.searchsorted(kept.units.offsets, units, "right") - 1
-    ends = set(zip(kept.rows[document].tolist(), kept.units.end[units].tolist(), strict=True))
+    ends = set(zip(kept.rows[document[units]].tolist(), kept.units.end[units].tolist(), strict=True))
     return np.fromiter((piece in ends for piece in zip(row.tolist(), end.tolist(), strict=True)), np.bool_, len(row))
+
+
+def _best_units(work: CutWork) -> pa.Table:
+    """The units of this shard that similar ones go for."""
+    if work.best is None:
+        return UNITS.empty_table()
+    answers = work.best.answered(work.shard.index)
+    return work.local.read("units").take(answers["row"].filter(pc.less(answers["owner"], 0)))
 
 
 def _shares(shard: Shard, spans: pa.Table) -> pa.RecordBatch:

@@ -36,7 +36,7 @@ FACT_ROWS = pa.schema(
     }
 )
 BEST_ANSWERS = pa.schema({"doc": _I64, "owner": _I64, "similarity": pa.float64()})
-"""Units that go, and the document that keeps the better one."""
+"""Units that go, and the document that keeps the better one; to a unit that others go for, that it must stay, with `owner` -1."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +188,11 @@ def find_best(work: BestWork) -> dict[str, Any]:
     similarity = rows["similarities"].combine_chunks().flatten().to_numpy()
     kept = best_of(len(units), left[apart], right[apart], similarity[apart])
     goes = np.flatnonzero(kept.partner >= 0)
-    columns = {"owner": document[kept.partner[goes]], "similarity": kept.similarity[goes]}
-    work.exchange.answer(work.partition, units[goes], columns, BEST_ANSWERS, work.num_shards)
+    stays = np.unique(kept.partner[goes])
+    columns = {
+        "owner": np.concatenate([document[kept.partner[goes]], np.full(len(stays), -1, np.int64)]),
+        "similarity": np.concatenate([kept.similarity[goes], np.full(len(stays), np.nan)]),
+    }
+    told = np.concatenate([units[goes], units[stays]])
+    work.exchange.answer(work.partition, told, columns, BEST_ANSWERS, work.num_shards)
     return {"near_repeats": len(goes)}

@@ -323,3 +323,17 @@ def test_the_copy_that_keeps_a_common_paragraph_keeps_all_of_it(make_config: Mak
     _, folder = finish(make_config({"a": rows}, stages=STAGES))
     texts = read_parts(folder, "corpus")["text"].to_pylist()
     assert sum(common in text for text in texts) == 1
+
+
+@pytest.mark.parametrize("fuzzy", [True, False])
+def test_the_best_of_similar_paragraphs_keeps_its_first_and_last_sentence(make_config: Maker, fuzzy: bool) -> None:
+    first, middle, last = zh_prose(900, 1), zh_prose(901, 8), zh_prose(902, 1)
+    rows = []
+    for number in range(60):
+        own, place = zh_prose(1000 + number, 1)[:3], 18 + 7 * (number % 18)
+        rows.append({"id": f"e{number:02}", "text": f"{first}{middle[:place]}{own}{middle[place + 3 :]}{last}\n{zh_prose(number, 40)}"})
+    stages = [*STAGES[:3], {"sentence_dedup": {"min_sentences": 20, "fuzzy": fuzzy}}, {"select": {}}]  # so that no passage is exact
+    _, folder = finish(make_config({"a": rows}, stages=stages))
+    texts = corpus(folder).values()
+    assert sum(first in text for text in texts) == sum(last in text for text in texts) == fuzzy
+    assert {cut["rule"] for found in edits(folder).values() for cut in found} == {"similar_passage" if fuzzy else "edge_boilerplate"}
