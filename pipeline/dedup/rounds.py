@@ -124,18 +124,22 @@ def _components(
     ways: Ways | None,
 ) -> tuple[Exchange, Statistics]:
     """The one task of a union-find, and what it counted."""
-    num_documents = sum(shard.num_rows for shard in shards)
-    memory = runner.plan.config.engine.components_memory or runner.memory
-    if (need := WORKER_BYTES + forest_bytes(num_documents)) > memory:
-        raise RunError(
-            f"engine.components_memory: got {memory:,} bytes; the components of {num_documents:,} documents need {need:,} in one task: "
-            "raise it if every node has so much; what is done is kept"
-        )
+    check_components(runner, sum(shard.num_rows for shard in shards), "documents")
     folder = f"{name}-{identity(key, ways)}"
     out = Exchange(storage.join(runner.plan.work, folder), len(shards), 1)
     work = ComponentsWork(tuple(shard.num_rows for shard in shards), pairs, groups, ways, out)
     (found,) = runner.phase(name, folder, find_components, {"all": work})
     return out, found
+
+
+def check_components(runner: Phases, number: int, what: str) -> None:
+    """Refuse a union-find over more than one task can hold."""
+    memory = runner.plan.config.engine.components_memory or runner.memory
+    if (need := WORKER_BYTES + forest_bytes(number)) > memory:
+        raise RunError(
+            f"engine.components_memory: got {memory:,} bytes; the components of {number:,} {what} need {need:,} in one task: "
+            "raise it if every node has so much; what is done is kept"
+        )
 
 
 def decide(runner: Phases, found: Found, capped: Exchange | None, key: str) -> Exchange | None:

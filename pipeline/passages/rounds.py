@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from configs.errors import RunError
 from pipeline import storage
 from pipeline.dedup.components import ComponentsWork, find_components
 from pipeline.dedup.found import Found
-from pipeline.dedup.rounds import Phases, exchange, folder_of
+from pipeline.dedup.rounds import Phases, check_components, exchange, folder_of
 from pipeline.exchange import Exchange
 from pipeline.judge import Shard
 from pipeline.passages.cut import CutWork, OwnersWork, cut, tell_ids
@@ -33,6 +34,7 @@ from pipeline.passages.repeats import (
 )
 from pipeline.passages.send import Local, SendWork, send
 from pipeline.passages.texts import Standing
+from pipeline.plan import WORKER_BYTES
 from stages.dedup.sentence_stage import SentenceDedup
 
 KEY_BYTES, PIECE_BYTES = 0.5, 0.4
@@ -41,6 +43,8 @@ OWNER_BYTES = 200
 """What the asks of a document take, and the id that answers them: at most one in a few documents has a passage of another."""
 UNIT_BYTES = 0.06
 """The same for one key of each unit: 32 bytes for every 500."""
+MEMBER_BYTES, EDGE_BYTES = 140, 125
+"""What `find_best` takes for each unit of a component, and for each similar pair of two (docs/sentence_dedup.md)."""
 
 
 def find_passages(runner: Phases, found: Found, capped: Exchange | None, survivors: Exchange | None, key: str) -> Exchange | None:
@@ -111,10 +115,18 @@ def _compare(
     compares = {str(p): CompareWork(texts, p, len(shards), stage.similarity) for p in range(texts.partitions)}
     runner.phase("compare", folder_of(texts), compare, compares)
     texts.forget_sent()
+    check_components(runner, sum(num_units), "sentences and paragraphs")
     components = Exchange(f"{storage.join(runner.plan.work, 'alike')}-{key}", len(shards), 1)
     runner.folders.add(folder_of(components))
     work = ComponentsWork(tuple(num_units), None, (texts,), None, components)
     (counts,) = runner.phase("alike", folder_of(components), find_components, {"all": work})
+    members = counts["largest_component"]
+    similar = counts["pairs"] * members // max(1, counts["candidates"])  # as many for each unit as in the mean
+    if (need := WORKER_BYTES + MEMBER_BYTES * members + EDGE_BYTES * similar) > runner.memory:
+        raise RunError(
+            f"engine.memory_per_worker: got {runner.memory:,} bytes; {members:,} similar sentences and paragraphs are decided in one place "
+            f"and need about {need:,}: raise it, or raise stages.sentence_dedup.similarity"
+        )
     best = exchange(runner, shards, "best", 200 * counts["candidates"] / num_documents, key)
     units = {f"send-{s.index}": UnitsWork(s, texts, components, local, best) for s, local in zip(shards, locals_, strict=True)}
     runner.phase("units", folder_of(best), send_units, units)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from configs.errors import RunError
 from pipeline.reselect import select
 from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts, zh_prose
 from tests.pipeline.test_run import finish as finish_run
@@ -337,3 +338,22 @@ def test_the_best_of_similar_paragraphs_keeps_its_first_and_last_sentence(make_c
     texts = corpus(folder).values()
     assert sum(first in text for text in texts) == sum(last in text for text in texts) == fuzzy
     assert {cut["rule"] for found in edits(folder).values() for cut in found} == {"similar_passage" if fuzzy else "edge_boilerplate"}
+
+
+def test_more_units_than_one_task_can_number_are_refused(make_config: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_config({"a": repeated()}, stages=STAGES)
+    monkeypatch.setattr("pipeline.dedup.rounds.forest_bytes", lambda number: (number > 6) << 31)
+    with pytest.raises(RunError, match=r"components_memory: got 2,000,000,000 bytes; the components of \d+ sentences and paragraphs"):
+        finish(config)
+    assert edits(finish(config, "engine.components_memory=3GB")[1])
+
+
+def test_similar_units_that_one_worker_cannot_decide_are_refused(make_config: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    passage = zh_prose(904, 8)
+    rows = [{"id": f"s{n}", "text": within(zh_prose(n, 60), passage.replace(passage[20 + 9 * n], "变"))} for n in range(5)]
+    config = make_config({"a": rows}, stages=STAGES)
+    monkeypatch.setattr("pipeline.passages.rounds.MEMBER_BYTES", 1 << 30)
+    with pytest.raises(RunError, match=r"memory_per_worker: got 2,000,000,000 bytes; 5 similar sentences and paragraphs .* raise it"):
+        finish(config)
+    monkeypatch.undo()
+    assert len(edits(finish(config)[1])) == 4
