@@ -117,7 +117,7 @@ def write(work: WriteWork) -> dict[str, Any]:
     if edited:
         for name in EDIT_SHARES:
             columns = columns.append_column(name, pa.array(getattr(edited, name)))
-    columns = columns.append_column("sampling_weight", _weights(work.stages, columns, answers))
+    columns = columns.append_column("sampling_weight", _weights(work.stages, columns, answers, passages))
     full = full.append_column("sampling_weight", columns["sampling_weight"])
     kept_rows = _edited(full, edited).filter(pa.array(~rejected))
     kept_rows = kept_rows.select([*CORPUS, *EDIT_SHARES] if edited else CORPUS)
@@ -139,12 +139,14 @@ def write(work: WriteWork) -> dict[str, Any]:
     return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited) | found
 
 
-def _weights(stages: Sequence[Stage], columns: pa.Table, answers: pa.Table | None) -> pa.Array:
+def _weights(stages: Sequence[Stage], columns: pa.Table, answers: pa.Table | None, passages: Proposals | None) -> pa.Array:
     """What all stages say together of how much each document counts."""
     num_clean = np.ones(columns.num_rows, np.int64)
     if answers is not None:
         num_clean[answers["row"].to_numpy()] = answers["num_clean"].to_numpy()
     columns = columns.append_column("num_clean", pa.array(num_clean))
+    if passages:
+        columns = columns.append_column("relied_on", pa.array(passages.relied_on))
     said = [weights for stage in stages if (weights := stage.weights(columns)) is not None]
     return pa.array(np.prod(said, axis=0).astype(np.float32))
 

@@ -119,7 +119,10 @@ class Select(Stage):
         return {reason: mask for reason, mask in found.items() if mask.any()}
 
     def weights(self, columns: pa.Table) -> npt.NDArray[np.float64]:
-        """By the size of a document's cluster, by its host, and by how much of it was proposed to go and is left in (`edit_share`)."""
+        """By the size of a document's cluster, by its host, and by how much of it was proposed to go and is left in (`edit_share`).
+
+        What is left in counts nothing against the only copy of what others lost: a lower weight may leave it out of every shard.
+        """
         weights = duplicate_weights(
             self.duplicates, columns["cluster_size"].to_numpy(), columns["num_clean"].to_numpy(), self.rehydrate_weights
         )
@@ -128,7 +131,8 @@ class Select(Stage):
             named = (next((known[host] for host in _hosts(url) if host in known), 1.0) for url in columns["url"].to_pylist())
             weights = weights * np.fromiter(named, np.float64, columns.num_rows)
         if "edit_share" in columns.column_names:
-            weights = weights * (1.0 - columns["edit_share"].to_numpy().astype(np.float64))
+            left_in = columns["edit_share"].to_numpy().astype(np.float64)
+            weights = weights * np.where(_stands_for_others(columns), 1.0, 1.0 - left_in)
         return np.asarray(weights)
 
     @cached_property
@@ -150,6 +154,12 @@ class Select(Stage):
         other = np.array([code not in kept and code.partition("-")[0] not in kept for code in codes], np.bool_)
         other &= np.asarray(columns["fault"].is_null())
         return other
+
+
+def _stands_for_others(columns: pa.Table) -> npt.NDArray[np.bool_]:
+    """Survivors of clusters, and documents that own what others lose (`relied_on`, where a stage finds passages)."""
+    survives = np.asarray(pc.and_(pc.greater(columns["cluster_size"], 1), pc.is_null(columns["duplicate_of"])))
+    return survives | columns["relied_on"].to_numpy() if "relied_on" in columns.column_names else survives
 
 
 def _normal(name: str, entry: str) -> str:

@@ -153,6 +153,28 @@ def test_a_document_that_others_rely_on_is_kept_whole(make_config: Maker) -> Non
     assert corpus(folder)["copy"] == mostly()[1]["text"]
 
 
+def test_the_only_copy_of_what_others_lost_keeps_its_weight(make_config: Maker, tmp_path: Path) -> None:
+    part = " ".join(sentences(prose(30, 40))[:20])
+    rows = [
+        *mostly(),
+        {"id": "relies", "text": " ".join(sentences(prose(31, 8))[1:7])},
+        {"id": "lowered", "text": f"{part}\n\n{prose(34, 12)}"},
+        {"id": "survivor", "text": f"{part}\n\n{prose(35, 12)}"},
+        {"id": "survivor", "text": f"{part}\n\n{prose(35, 12)}"},
+    ]
+    stages = [*STAGES, {"mixture": {"held_out": {"share": 0}}}]
+    _, folder = finish(make_config({"a": rows}, stages=stages))
+    found = {row["id"].partition("-")[0]: row for row in read_parts(folder, "corpus").to_pylist()}
+    assert set(found) == {"source", "copy", "half", "lowered", "survivor"}
+    assert all(found[name]["edit_share"] > 0.5 for name in ("copy", "lowered", "survivor"))
+    weights = {name: row["sampling_weight"] for name, row in found.items()}
+    lowered = pytest.approx(1 - found["lowered"]["edit_share"])
+    assert weights == {"source": 1, "copy": 1, "half": 1, "survivor": 1, "lowered": lowered}
+    assert all(found[name]["repeats"] >= 1 for name in weights if name != "lowered")
+    select(folder, str(tmp_path / "again"), ["stages.mixture.temperature=3"], quiet=True)
+    assert output_bytes(tmp_path / "again") == output_bytes(folder)
+
+
 def test_a_document_that_duplicates_were_rejected_for_is_kept(make_config: Maker) -> None:
     rows = [*mostly(), {"id": "copy of the copy", "text": mostly()[1]["text"]}]
     _, folder = finish(make_config({"a": rows}, stages=STAGES))
