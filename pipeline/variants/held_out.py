@@ -114,15 +114,17 @@ def _measured(settings: HeldOutSettings, frame: Frame, drawn: Mask, curated: Mas
     rows = rows[np.lexsort((frame.content[rows], frame.second_unit[rows]))]
     _, firsts = np.unique(frame.content[rows], return_index=True)
     rows = rows[np.sort(firsts)]
-    begins = np.flatnonzero(np.diff(frame.unit[rows], prepend=-1))
-    turn = np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows)))
-    rows = rows[np.argsort(turn, kind="stable")]
     most = settings.max_document_bytes
     for of_set in (False, True):
         for cell in range(len(frame.cell.values)):
             own = rows[(curated[rows] == of_set) & (frame.cell.codes[rows] == cell)]
+            begins = np.flatnonzero(np.diff(frame.unit[own], prepend=-1))
+            if len(begins) < settings.min_clusters:
+                continue
+            turn = np.arange(len(own)) - np.repeat(begins, np.diff(begins, append=len(own)))
+            own = own[np.argsort(turn, kind="stable")]
             sizes = np.cumsum(np.where(frame.num_bytes[own] > most, max(1, most - CUT_BYTES), frame.num_bytes[own]))
-            if len(own) and len(np.unique(frame.unit[own])) >= settings.min_clusters and sizes[-1] >= settings.min_bytes:
+            if sizes[-1] >= settings.min_bytes:
                 least = max(settings.min_clusters, int(np.searchsorted(sizes, settings.min_bytes)) + 1)
                 measured[own[: max(least, int(np.searchsorted(sizes, settings.max_bytes, "right")))]] = True
     return measured
