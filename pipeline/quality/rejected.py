@@ -72,15 +72,18 @@ def rejected_documents(rejected: RejectedBy, config: TrainConfig) -> pa.Table:
         num_found += table.num_rows
         languages = [bool(code) and primary_subtag(code) in config.languages for code in table["lang"].to_pylist()]
         table = table.filter(pa.array(languages, pa.bool_()))
-        sizes = pc.binary_length(table["text"]).to_pylist()
-        for row, num_bytes in zip(table.select(["id", *COLUMNS]).to_pylist(), sizes, strict=True):
-            source = row["source"]
-            if source in positives:
-                raise RunError(f"{config.name}: rejected: {rejected.run} has a source '{source}', and so have the positives; call that one "
-                               "otherwise, since a source is wholly trained on or held out")  # fmt: skip
-            own = chosen.setdefault(source, Smallest(rejected.max_documents, config.max_bytes_per_source))
-            own.offer(xxh3_64_intdigest(row["id"].encode()), _Document(place, source, row["domain"], row["lang"], row["text"], num_bytes))
-            place += 1
+        if both := positives & set(table["source"].to_pylist()):
+            raise RunError(f"{config.name}: rejected: {rejected.run} has a source '{min(both)}', and so have the positives; call that one "
+                           "otherwise, since a source is wholly trained on or held out")  # fmt: skip
+        hashes = [xxh3_64_intdigest(document.encode()) for document in table["id"].to_pylist()]
+        owners = [chosen.setdefault(source, Smallest(rejected.max_documents, config.max_bytes_per_source))
+                  for source in table["source"].to_pylist()]  # fmt: skip
+        rows = [row for row, (hashed, own) in enumerate(zip(hashes, owners, strict=True)) if hashed < own.bound]
+        taken = table.select(COLUMNS).take(pa.array(rows, pa.int64()))
+        sizes = pc.binary_length(taken["text"]).to_pylist()
+        for row, num_bytes, values in zip(rows, sizes, taken.to_pylist(), strict=True):
+            owners[row].offer(hashes[row], _Document(place=place + row, num_bytes=num_bytes, **values))
+        place += table.num_rows
     if not num_found:
         raise InputError(f"{rejected.run}: no rejected document there has its text and one of the reasons {', '.join(rejected.reasons)}")
     documents = sorted(document for own in chosen.values() for _, _, document in own.heap)
