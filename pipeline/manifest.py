@@ -26,7 +26,7 @@ _COMPUTES = (
 )
 """Distributions whose version can change a byte of an intermediate."""
 _SHOWS = {
-    *("commands", "compression", "evaluation", "packing", "report", "variants"),
+    *("commands", "compression", "evaluation", "inspector", "packing", "report", "variants"),
     *("alarms.py", "calibrate.py", "card.py", "cli.py", "clusters.py", "diff.py", "distribution.py", "examples.py", "explain.py"),
     *("contamination_report.py", "finished.py", "lookup.py", "models.py", "progress.py", "summary.py", "texts.py", "tokenizer.py"),
 }
