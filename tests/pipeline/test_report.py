@@ -85,7 +85,7 @@ def test_clusters_whose_document_an_earlier_run_kept_are_counted_once_each(make_
     assert count(FinishedRun(two.output), summary, seed=17).as_json()["clusters"] == [[2, 3, 5, 4], [4, 7, 3, 1]]
 
 
-@pytest.mark.parametrize("most_names", [1 << 20, 1000])
+@pytest.mark.parametrize("most_names", [1 << 18, 1000])
 def test_clusters_of_earlier_runs_are_counted_in_any_order_and_estimated_beyond_a_limit(
     monkeypatch: pytest.MonkeyPatch, most_names: int
 ) -> None:
