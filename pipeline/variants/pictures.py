@@ -23,7 +23,8 @@ def pictures(result: Mapping[str, Any]) -> dict[str, str]:
             (f"bucket {i}{' (lowest)' if not i else ''}", change, found["intervals"][i], seeds[i], "inconclusive")
             for i, change in enumerate(found["changes"])
         ]
-        made["score_buckets.svg"] = _forest(f"Change of bits per byte by buckets of '{by['signal']}'", what, buckets)
+        stands = f"; void: {', '.join(found['void'])}" if found["void"] else ""
+        made["score_buckets.svg"] = _forest(f"Change of bits per byte by buckets of '{by['signal']}'", what + stands, buckets)
     return made
 
 

@@ -95,11 +95,15 @@ def test_score_buckets_stand_as_verdicts_do(
     assert (found["score_buckets"]["void"], found["score_buckets"]["holds"]) == (void, not void)
 
 
-def test_the_table_says_why_score_buckets_do_not_stand(finished: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_and_picture_say_why_score_buckets_do_not_stand(finished: Any, capsys: pytest.CaptureFixture[str]) -> None:
     _, result = finished
     buckets = {"changes": [0.0, -0.01], "monotone": True, "p": 0.01, "void": ["the control 'leak' does not hold"], "holds": False}
+    buckets |= {"intervals": [[0.0, 0.0], [-0.02, 0.0]], "by_seed": [[0.0, -0.01]] * 3}
     settings = result["settings"] | {"score_buckets": {"signal": "quality"}}
-    print_verdict(result | {"settings": settings, "score_buckets": buckets})
+    shown = result | {"settings": settings, "score_buckets": buckets}
+    assert "; void: the control &#x27;leak&#x27; does not hold</text>" in pictures(shown)["score_buckets.svg"]
+    assert "void" not in pictures(shown | {"score_buckets": buckets | {"void": []}})["score_buckets.svg"]
+    print_verdict(shown)
     said = capsys.readouterr().out
     assert "score buckets of 'quality', lowest first: +0.00% -1.00%: monotone, slope p 0.010" in said
     assert "score buckets do not stand: the control 'leak' does not hold" in said
