@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from configs.errors import ConfigError
-from configs.loader import Between, Positive, SettingError, Share
+from configs.loader import Between, Positive, SettingError, Share, find_file
 from stages.batch import Batch
 from stages.lists import entries
 from stages.quality.model import check_model, describe_model, load_model, model_files, rows_by_language
@@ -33,6 +33,8 @@ REJECT_FROM = 3.0
 """Three phrases that say it, and nobody who writes about it."""
 KIND = r"[a-z][a-z0-9_]*"
 """A kind's name is part of columns and reasons."""
+MOST_WEIGHT = 100
+"""A larger number is no weight but the end of a phrase, as in bet 365."""
 _ENTRY = re.compile(r"(.+?)(?:\s+(-?\d+(?:\.\d+)?))?")
 
 Scores = dict[str, Annotated[float, Between(0)]]
@@ -179,13 +181,24 @@ def compile_lists(lists: tuple[tuple[str, ...], ...]) -> Weighted:
 
 
 def read_list(files: tuple[str, ...]) -> dict[str, float]:
-    """Phrase -> weight. Raises `ConfigError` for files without a phrase."""
+    """Phrase -> weight. Raises `ConfigError` for files without a phrase, and for a weight that must be a part of its phrase."""
     weights: dict[str, float] = {}
     for file in files:
         for entry in entries(file):
             match = _ENTRY.fullmatch(entry)
             assert match is not None, "an entry has at least one character"
-            weights[match[1].lower()] = float(match[2] or 1)
+            weight = float(match[2] or 1)
+            if abs(weight) > MOST_WEIGHT:
+                raise ConfigError(
+                    f"{file}:{_line(file, entry)}: '{entry}' gives '{match[1]}' the weight {match[2]}, wanted -{MOST_WEIGHT} to "
+                    f"{MOST_WEIGHT}; a phrase that ends in a number needs a weight of its own: '{entry} 1'"
+                )
+            weights[match[1].lower()] = weight
     if not weights:
         raise ConfigError(f"{', '.join(files) or 'an empty list of files'}: no phrase; wanted one a line")
     return weights
+
+
+def _line(file: str, entry: str) -> int:
+    lines = find_file(file).read_text(encoding="utf-8-sig").split("\n")
+    return 1 + [line.strip() for line in lines].index(entry)

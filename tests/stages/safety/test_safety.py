@@ -160,6 +160,19 @@ def test_own_lists_and_kinds(tmp_path: Path) -> None:
     assert stage.reasons(columns)["safety_politics"].tolist() == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("entry", "phrase", "weight"), [("bet 365", "bet", "365"), ("casino -888", "casino", "-888"), ("x 100.5", "x", "100.5")]
+)
+def test_a_number_that_is_no_weight_is_refused_with_its_line(tmp_path: Path, entry: str, phrase: str, weight: str) -> None:
+    path = tmp_path / "bets.txt"
+    path.write_text(f"# ours\n\nroulette 100\npolice -100\n  {entry} \n", encoding="utf-8")
+    said = rf"bets\.txt:5: '{entry}' gives '{phrase}' the weight {weight}, wanted -100 to 100; .*: '{entry} 1'"
+    with pytest.raises(ConfigError, match=said):
+        Safety(lists={"bets": (str(path),)}).check()
+    path.write_text(f"roulette 100\n{entry} 1\n", encoding="utf-8")
+    assert read_list((str(path),)) == {"roulette": 100.0, entry: 1.0}
+
+
 def test_what_cannot_be_used_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_text("# nothing\n", encoding="utf-8")
