@@ -36,7 +36,7 @@ GARBAGE_SHARE = 0.3
 
 SETTINGS: dict[str, Any] = {
     "name": "controls",
-    "held_out": {"share": 0.2, "unit": "id", "domains": ["encyclopedia", "law", "medicine", "techdocs", "novels", "classics"],
+    "held_out": {"share": 0.25, "unit": "id", "domains": ["encyclopedia", "law", "medicine", "techdocs", "novels", "classics"],
                  "curated": ["encyclopedia", "law", "medicine", "techdocs"], "min_bytes": 3000, "max_bytes": 6000},
 }  # fmt: skip
 
