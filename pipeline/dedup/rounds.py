@@ -83,9 +83,9 @@ def find_duplicates(runner: Phases, shards: list[Shard], key: str, mean_bytes: f
             done = runner.phase(name, folder_of(round_), function, works)
             counts["repeated_ids"] += sum(s.get("repeated_ids", 0) for s in done)
             if shared := [tuple(one) for s in done for one in s.get("shared", ())]:
-                name, *places = min(shared)
+                example, *places = min(shared)
                 folders = [shards[place].earlier_folder for place in places]
-                counts["shared_ids"] = {"ids": sum(s["shared_ids"] for s in done), "example": name, "runs": folders}
+                counts["shared_ids"] = {"ids": sum(s["shared_ids"] for s in done), "example": example, "runs": folders}
             round_.forget_sent()
     overlaps = None
     if near and buckets:
@@ -156,7 +156,7 @@ def decide(runner: Phases, found: Found, capped: Exchange | None, key: str) -> E
     if (need := WORKER_BYTES + MEMBER_BYTES * members + EDGE_BYTES * pairs) > runner.memory:
         raise RunError(
             f"engine.memory_per_worker: got {runner.memory:,} bytes; a cluster of {members:,} documents is decided in one place and needs "
-            f"about {need:,}: raise it, or raise stages.document_dedup.similarity"
+            f"about {need:,}: raise it; a higher stages.document_dedup.similarity parts near-duplicates, never copies"
         )
     row_bytes = 200.0 * counts["candidates"] / max(1, sum(s.num_rows for s in shards))
     survivors = exchange(runner, shards, "survivors", row_bytes, key)

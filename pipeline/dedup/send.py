@@ -60,10 +60,9 @@ def send(work: SendWork) -> dict[str, Any]:
         _send_groups(work.urls, shard, high_url, low_url, readable & has_url)
     if work.bands is not None:
         keys = columns["band_keys"].combine_chunks()
-        valid = np.asarray(keys.is_valid()) & readable
-        matrix = keys.filter(pa.array(valid)).flatten().to_numpy()
-        bands = keys.type.list_size
-        repeated = np.repeat(np.nonzero(valid)[0], bands)
+        signed = _first_of_each(np.flatnonzero(np.asarray(keys.is_valid()) & readable), high, low)
+        matrix = keys.take(pa.array(signed)).flatten().to_numpy()
+        repeated = np.repeat(signed, keys.type.list_size)
         preferred = preference(quality(columns), columns["num_chars"].to_numpy())
         if shard.earlier:  # they stay whatever comes
             preferred = np.full(shard.num_rows, np.iinfo(np.int64).max)
@@ -85,6 +84,14 @@ def content_hashes(column: pa.ChunkedArray) -> tuple[UInt64s, UInt64s]:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     words = np.frombuffer(array.buffers()[1], np.uint64)[2 * array.offset : 2 * (array.offset + len(array))]
     return np.ascontiguousarray(words[::2]), np.ascontiguousarray(words[1::2])
+
+
+def _first_of_each(rows: npt.NDArray[np.int64], high: UInt64s, low: UInt64s) -> npt.NDArray[np.int64]:
+    """The first row of each content, ascending: buckets take no other, and a page may have a million copies."""
+    rows = rows[np.lexsort((low[rows], high[rows]))]  # copies stay in order
+    first = np.ones(len(rows), np.bool_)
+    first[1:] = (high[rows[1:]] != high[rows[:-1]]) | (low[rows[1:]] != low[rows[:-1]])
+    return np.sort(rows[first])
 
 
 def _send_groups(exchange: Exchange, shard: Shard, high: UInt64s, low: UInt64s, sent: npt.NDArray[np.bool_]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from pipeline import arrow_files
 from pipeline.config import load_run
 from pipeline.dedup import components, pairs, rounds
+from pipeline.exchange import Exchange
 from pipeline.run import run
 from tests.pipeline.conftest import ledger, output_bytes, prose, read_parts, zh_prose
 
@@ -82,6 +84,15 @@ def test_number_of_partitions_changes_no_byte(make_config: Maker, monkeypatch: p
             assert len(list((Path(folder) / "work").glob(f"{name}-*/answers-*.arrow"))) == partitions
         reference = reference or output_bytes(folder)
         assert output_bytes(folder) == reference
+
+
+def test_copies_in_a_shard_send_their_bands_once(make_config: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Exchange, "forget_sent", lambda _: None)
+    rows = [{"id": f"copy-{n}", "text": prose(1)} for n in range(30)] + [{"id": f"other-{n}", "text": prose(2 + n)} for n in range(3)]
+    folder = finish(make_config({"a": rows}, engine=ENGINE | {"split_bytes": 1 << 20}))
+    sent = [arrow_files.read_table(str(path)) for path in Path(folder).glob("work/bands-*/sent-*.arrow")]
+    assert sum(table.num_rows for table in sent) == 16 * 4
+    assert sum(row["duplicate_of"] == "copy-0" for row in ledger(folder).values()) == 29
 
 
 def test_less_memory_means_more_partitions() -> None:
