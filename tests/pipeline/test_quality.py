@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 from xxhash import xxh3_64_intdigest
@@ -119,8 +120,6 @@ def test_a_model_of_another_name_or_language_is_replaced_only_if_told_to(model: 
 
 
 def test_a_window_to_train_on_may_lack_the_marks_of_its_unended_sentences() -> None:
-    import pyarrow as pa
-
     from pipeline.quality.config import Windows
     from pipeline.quality.windows import cut
 
@@ -132,8 +131,6 @@ def test_a_window_to_train_on_may_lack_the_marks_of_its_unended_sentences() -> N
 
 
 def test_windows_are_of_the_same_lengths_on_both_sides() -> None:
-    import pyarrow as pa
-
     from pipeline.quality.config import Windows
     from pipeline.quality.windows import cut, draw
 
