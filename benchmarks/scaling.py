@@ -66,6 +66,8 @@ class Size:
     shards: int
     peak_memory: int
     phases: dict[str, Phase]
+    stages: dict[str, float]
+    """Seconds of each local stage, by the clock of the pinned core: what `annotate` is made of."""
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> "Size":
@@ -77,6 +79,11 @@ class Size:
         """All phases together."""
         phases = self.phases.values()
         return Phase(sum(p.cpu for p in phases), sum(p.written for p in phases), sum(p.units for p in phases))
+
+    @property
+    def shuffled(self) -> int:
+        """Bytes that went between shards and partitions: all that phases leave but shards and output."""
+        return sum(phase.written for name, phase in self.phases.items() if name not in ("open", "annotate", "write", "check"))
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,8 @@ def run_here(config: str) -> None:
         if name != "start"
     }
     peak = max(summary["peak_memory_bytes"].values())
-    size = Size(summary["bytes"]["raw"], summary["documents"]["input"], summary["phases"]["annotate"]["units"], peak, phases)
+    stages = {name: stage["seconds"] for name, stage in summary["stages"].items()}
+    size = Size(summary["bytes"]["raw"], summary["documents"]["input"], summary["phases"]["annotate"]["units"], peak, phases, stages)
     print(json.dumps(asdict(size)))
 
 
@@ -147,7 +155,8 @@ def measure(copies: int, repeats: int) -> Size:
         done = subprocess.run([sys.executable, __file__, "--run", str(path)], check=True, stdout=subprocess.PIPE)
         runs.append(Size.of(json.loads(done.stdout)))
     least = {name: Phase(min(run.phases[name].cpu for run in runs), phase.written, phase.units) for name, phase in runs[0].phases.items()}
-    return Size(runs[0].text_bytes, runs[0].documents, runs[0].shards, max(run.peak_memory for run in runs), least)
+    stages = {name: min(run.stages[name] for run in runs) for name in runs[0].stages}
+    return Size(runs[0].text_bytes, runs[0].documents, runs[0].shards, max(run.peak_memory for run in runs), least, stages)
 
 
 def message_microseconds(partitions: int, senders: int = 64, rows: int = 4) -> float:
@@ -190,6 +199,7 @@ class Projection:
     messages: float
     component_bytes: float
     disk_bytes: float
+    shuffled_bytes: float
     parallel_hours: float
     """Of one core, phases of many units."""
     message_hours: float
@@ -222,6 +232,7 @@ def project(measured: Measured, text_bytes: float, split_bytes: float, memory_pe
         messages=messages,
         component_bytes=forest_bytes(round(documents)),
         disk_bytes=largest.whole.written * times,
+        shuffled_bytes=largest.shuffled * times,
         parallel_hours=parallel,
         message_hours=messages * _message_microseconds(measured.message_microseconds, partitions) / 3.6e9,
         single_hours=single,
@@ -252,6 +263,8 @@ def costs(measured: Measured) -> Iterator[str]:
             f"| {name} | {before.cpu:.2f} | {after.cpu:.2f} | {power} | {after.cpu / gigabytes:.2f} | {after.cpu / millions:.2f} "
             f"| {after.written / 1e6 / gigabytes:,.0f} |"
         )
+        for stage, seconds in many.stages.items() if name == "annotate" else ():
+            yield f"| – {stage} | {few.stages[stage]:.2f} | {seconds:.2f} |  | {seconds / gigabytes:.2f} | {seconds / millions:.2f} |  |"
 
 
 SCENARIOS = ((TB, 256e6, 4 << 30, (1, 8)), (10 * TB, 512e6, 8 << 30, (8, 64)), (100 * TB, 1e9, 16 << 30, (64, 256)))
@@ -269,6 +282,7 @@ def projections(measured: Measured) -> Iterator[str]:
         "shards": [f"{p.shards:,}" for *_, p in found],
         "partitions of the largest round": [f"{p.partitions:,}" for *_, p in found],
         "messages of all rounds": [f"{p.messages / 1e6:,.0f} million" for *_, p in found],
+        "bytes in these messages": [f"{p.shuffled_bytes / TB:,.1f} TB" for *_, p in found],
         "disk for intermediates and output": [f"{p.disk_bytes / TB:,.1f} TB" for *_, p in found],
         "memory of the one task of components (`components_memory`)": [f"{p.component_bytes / GB:,.1f} GB" for *_, p in found],
         "core hours, phases of many units": [f"{p.parallel_hours:,.0f}" for *_, p in found],

@@ -16,9 +16,15 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import scaling
 from scaling import Measured, Phase, Size, costs, project
 
-PHASES = {"annotate": Phase(cpu=60.0, written=3_000_000_000, units=10), "verify": Phase(36.0, 0, 16), "components": Phase(4.0, 0, 1)}
-SMALL = Size(500_000_000, 500_000, 5, 10, {name: Phase(phase.cpu / 2, phase.written, phase.units) for name, phase in PHASES.items()})
-MEASURED = Measured([SMALL, Size(1_000_000_000, 1_000_000, 10, 10, PHASES)], {16: 30.0, 256: 30.0, 4096: 30.0}, 1.0)
+PHASES = {
+    "annotate": Phase(cpu=60.0, written=2_500_000_000, units=10),
+    "verify": Phase(36.0, 500_000_000, 16),
+    "components": Phase(4.0, 0, 1),
+}
+SMALL = Size(
+    500_000_000, 500_000, 5, 10, {name: Phase(phase.cpu / 2, phase.written, phase.units) for name, phase in PHASES.items()}, {"read": 20.0}
+)
+MEASURED = Measured([SMALL, Size(1_000_000_000, 1_000_000, 10, 10, PHASES, {"read": 40.0})], {16: 30.0, 256: 30.0, 4096: 30.0}, 1.0)
 
 
 def test_a_run_of_a_thousand_times_the_bytes() -> None:
@@ -27,7 +33,7 @@ def test_a_run_of_a_thousand_times_the_bytes() -> None:
     assert (found.shards, found.partitions) == (10_000, partitions)
     assert found.messages == 2 * 10_000 * partitions  # one phase goes over partitions, there and back
     assert found.component_bytes == 8e9
-    assert found.disk_bytes == 3e12
+    assert (found.disk_bytes, found.shuffled_bytes) == (3e12, 0.5e12)
     assert found.parallel_hours == pytest.approx(96_000 / 3600)
     assert found.single_hours == pytest.approx(4_000 / 3600)
     assert found.message_hours == pytest.approx(found.messages * 30e-6 / 3600)
@@ -43,7 +49,8 @@ def test_beyond_four_billion_documents_a_component_takes_twice_the_memory() -> N
 
 def test_the_table_names_each_phase_and_the_sum() -> None:
     rows = {row.split("|")[1].strip(): row for row in costs(MEASURED)}
-    assert rows["annotate"] == "| annotate | 30.00 | 60.00 | 1.00 | 60.00 | 60.00 | 3,000 |"
+    assert rows["annotate"] == "| annotate | 30.00 | 60.00 | 1.00 | 60.00 | 60.00 | 2,500 |"
+    assert rows["– read"] == "| – read | 20.00 | 40.00 |  | 40.00 | 40.00 |  |"
     assert rows["**all**"] == "| **all** | 50.00 | 100.00 | 1.00 | 100.00 | 100.00 | 3,000 |"
 
 
@@ -67,5 +74,6 @@ def test_a_tiny_run_is_measured_and_read_again(tmp_path: Path) -> None:
     measured = Measured.load(tmp_path / "m.json")
     assert [size.documents for size in measured.sizes] == [60, 120]
     assert measured.sizes[1].text_bytes > measured.sizes[0].text_bytes > 0
+    assert all(size.stages["read"] > 0 for size in measured.sizes)
     assert all(size.phases["annotate"].cpu > 0 and size.phases["write"].written > 0 for size in measured.sizes)
     assert json.loads(json.dumps(asdict(measured))) == json.loads((tmp_path / "m.json").read_text())
