@@ -165,9 +165,9 @@ def _columns(table: pa.Table, *names: str) -> list[npt.NDArray[np.object_]]:
 def _references(table: pa.Table, part: Parts, score: Floats) -> dict[str, list[float]]:
     """Quantiles of held-out documents, half of them good, by language; and of all good ones of each domain with enough of them.
 
-    Of most of the latter the model has seen windows, and thinks no better of them than of new ones: new documents are 2.9 percentiles off in
-    the mean of six Chinese domains, which chance gives on so few (benchmarks/quality_references.py). Rejected: their cross-fitted scores, by
-    models that lack other sources too; new documents were 8.8 percentiles off.
+    Of most of the latter the model has seen windows, and thinks no better of them than of new ones: these are 2.9 percentiles off in the
+    mean of six Chinese domains, which chance gives on so few (benchmarks/quality_references.py). Rejected: their cross-fitted scores,
+    by models that lack other sources too; new documents were 8.8 percentiles off.
     """
     lang, kind, domain = _columns(table, "lang", "kind", "domain")
     scored = ~np.isnan(score)
