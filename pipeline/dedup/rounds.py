@@ -149,6 +149,7 @@ def decide(runner: Phases, found: Found, capped: Exchange | None, key: str) -> E
     plan, shards = runner.plan, found.shards
     near = plan.stage(DocumentDedup)
     ways = Ways(near.similarity, near.containment) if isinstance(near, DocumentDedup) else Ways(1.0, None)
+    bucket_limit = near.bucket_limit if isinstance(near, DocumentDedup) else 0  # without pairs it bounds nothing
     groups = tuple(r for r in (found.contents, found.urls) if r)
     clusters, counts = _components(runner, shards, "clusters", key, found.overlaps, groups, ways)
     members = counts["largest_component"]
@@ -167,7 +168,7 @@ def decide(runner: Phases, found: Found, capped: Exchange | None, key: str) -> E
         for s in shards
     }
     runner.phase("facts", folder_of(survivors), facts, works)
-    resolves = {str(p): ResolveWork(survivors, p, len(shards), ways) for p in range(survivors.partitions)}
+    resolves = {str(p): ResolveWork(survivors, p, len(shards), ways, bucket_limit) for p in range(survivors.partitions)}
     runner.phase("resolve", folder_of(survivors), resolve, resolves)
     survivors.forget_sent()
     return survivors

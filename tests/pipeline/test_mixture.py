@@ -100,6 +100,17 @@ def test_a_drawn_document_takes_what_resembles_it_and_not_the_chain_that_hangs_o
     assert [alarm["kind"] for alarm in summary["alarms"]] == ["source"]  # the chain loses more than half to what is kept of it
 
 
+def test_of_a_template_that_is_not_compared_pair_by_pair_nothing_like_the_drawn_document_stays(make_config: Mixed) -> None:
+    words = prose(1, 17).replace(".", "").lower().split()
+    pages = [" ".join([*words[:n], f"word{n}", *words[n + 1 :]]) for n in range(200)]  # two of them share 190 or more of 210 shingles
+    rows = [{"id": f"page-{n}", "text": text, "url": f"https://h{n}.org/"} for n, text in enumerate(pages)]
+    apart = {"share": 0.001, "min_documents": 1, "min_bytes": 0}
+    stages = [{"document_dedup": {"bucket_limit": 8}}, {"mixture": {"held_out": apart}}]
+    output = run(load_run(make_config({"web": rows}, stages=stages)), quiet=True)["output"]
+    assert read_parts(output, "heldout")["drawn"].to_pylist().count(True) == 1
+    assert read_parts(output, "heldout").num_rows == 200
+
+
 def test_a_domain_that_loses_more_than_may_be_drawn_raises_an_alarm(make_config: Mixed) -> None:
     pages = [{"id": f"page-{n}", "text": f"{prose(1, 20)} Page {n}.", "url": f"https://h{n}.org/"} for n in range(8)]
     others = [{"id": f"other-{n}", "text": prose(100 + n), "url": f"https://same.org/{n}"} for n in range(12)]  # too many to be drawn
