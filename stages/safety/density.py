@@ -2,7 +2,8 @@
 
 One phrase says little: news and laws name what spam advertises. Spam names it in many ways at once, so each phrase counts once in a window.
 Phrases of those who write about it (police, courts, research) have weights below 0; a warning stands before what it warns of or behind it,
-so they count as far from a window as it is long, on both sides. A phrase in letters must stand alone.
+so they count as far from a window as it is long, on both sides. No word may go on where a phrase begins or ends in letters; Han may stand
+beside other Han.
 
 Texts are read as `stages.text.fold` shows them, character by character: 博彩網站 and ＰＫ１０ are 博彩网站 and pk10. A character that is
 folded to several stays itself.
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.text.buffers import TextBuffer
-from stages.text.characters import HAN, character_classes, class_of, decode
+from stages.text.characters import HAN, character_classes, class_of, decode, decode_last
 from stages.text.fold import CLASS_SHIFT, CODE, EXPANDED, token_classes
 from stages.text.kernel import kernel
 from stages.text.phrases import Phrases, compile_phrases, stands_alone
@@ -106,8 +107,10 @@ def _score(  # type: ignore[no-untyped-def]
                     begin -= 1
                     while data[begin] & 0xC0 == 0x80:
                         begin -= 1
-                first, _ = decode(data, begin, high)
-                if class_of(first, classes) == HAN or stands_alone(data, begin, at, low, high, classes):
+                first, last = decode(data, begin, at)[0], decode_last(data, begin, at)[0]
+                left = begin if class_of(first, classes) == HAN else low
+                right = at if class_of(last, classes) == HAN else high
+                if stands_alone(data, begin, at, left, right, classes):
                     _insert(places, phrases, count, begin, phrase)
                     count += 1
                 here = shorter[here]

@@ -78,6 +78,11 @@ def test_texts_are_read_as_fold_shows_them() -> None:
         assert folds[code] == (ord(shown) if len(shown) == 1 else code)
 
 
+def test_an_end_in_letters_stands_alone_and_one_in_han_need_not() -> None:
+    weights = {"av在线": 1.0, "免费av": 1.0, "a货包包": 1.0}
+    assert scores("看av在线观看", "mav在线", "全免费av", "免费avatar", "出售A貨包包批發", weights=weights) == [1.0, 0.0, 1.0, 0.0, 1.0]
+
+
 def test_phrases_add_up_only_within_the_window() -> None:
     near, far = "百家乐" + "文" * 100 + "送彩金", "百家乐" + "文" * 300 + "送彩金"
     assert scores(near, far) == [2.0, 1.0]
