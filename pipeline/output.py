@@ -133,7 +133,7 @@ def write(work: WriteWork) -> dict[str, Any]:
     held = contamination.held(work.stages, full, proposed)
     matched = select.matched(columns.filter(pa.array(rejected)))
     found = {"matched": matched, **held}
-    if (apart := held_out.held_out_rows(full, work.stages, verdicts)) is not None:
+    if (apart := held_out.held_out_rows(full, proposed, work.stages, verdicts)) is not None:
         write_parquet(storage.join(work.output, held_out.FOLDER, part), apart)
         found |= {"held_out": held_out.counts(apart), "cells": cells.cells_of(kept_rows)}
     return _counts(columns, verdicts, rejected, [stage.key for stage in work.stages if stage.judges], edited) | found

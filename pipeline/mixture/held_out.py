@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pipeline import judge, storage
 from pipeline.dedup.found import Found
 from pipeline.dedup.rounds import Phases
+from pipeline.edit import edit
 from pipeline.judge import Mask, Shard, Verdicts
 from pipeline.manifest import identity
 from pipeline.plan import Plan
@@ -93,8 +94,11 @@ def with_neighbours(verdicts: Verdicts, answers: pa.Table | None, num_rows: int)
     return {**verdicts, Mixture.key: {HELD_OUT: mask}}
 
 
-def held_out_rows(full: pa.Table, stages: Sequence[Stage], verdicts: Verdicts) -> pa.Table | None:
-    """The rows of `heldout/`, `COLUMNS`, from all columns of a shard; None for a run without a mixture."""
+def held_out_rows(full: pa.Table, proposed: pa.Table, stages: Sequence[Stage], verdicts: Verdicts) -> pa.Table | None:
+    """The rows of `heldout/`, `COLUMNS`, from all columns of a shard and what its stages propose; None for a run without a mixture.
+
+    Texts are masked as those of the corpus are. What is only to be cut stays: held-out text depends on no rule for what is good.
+    """
     stage = next((stage for stage in stages if isinstance(stage, HoldingOut)), None)
     if stage is None:
         return None
@@ -102,9 +106,13 @@ def held_out_rows(full: pa.Table, stages: Sequence[Stage], verdicts: Verdicts) -
     group = pa.array((draws(full, stage.seed) * float(1 << 53)).astype(np.uint64))
     others = judge.reason_lists({key: reasons for key, reasons in verdicts.items() if key != stage.key}, full.num_rows)
     drawn = pa.array(stage.reasons(full).get(HELD_OUT, np.zeros(full.num_rows, np.bool_)))
-    full = full.drop_columns("reasons")
+    masks = proposed.select([field.name for field in proposed.schema if "replacement" in field.type.value_type.names])
+    masked = edit(full, masks, mask)
+    full = full.drop_columns(["reasons", "text", "num_chars", "num_bytes"])
     for name, values in (("drawn", drawn), ("group", group), ("reasons", others)):
         full = full.append_column(name, values)
+    for name in ("text", "num_chars", "num_bytes"):
+        full = full.append_column(name, pa.array(getattr(masked, name)))
     return full.filter(pa.array(mask)).select(COLUMNS)
 
 
