@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline import storage
 from pipeline.mixture.held_out import FOLDER
-from pipeline.output import write_parquet
+from pipeline.parquet_files import write_parquet
 from stages.filters.rules import primary_subtag
 from stages.text.buffers import text_buffer
 from tokenizer.byte_level import ByteTokenizer

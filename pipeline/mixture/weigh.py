@@ -17,7 +17,7 @@ from pipeline.dedup.rounds import Phases
 from pipeline.engine import Statistics
 from pipeline.manifest import file_identity, identity
 from pipeline.mixture.cells import rows_by_cell
-from pipeline.output import write_parquet
+from pipeline.parquet_files import write_parquet
 from stages.mixture.stage import Mixture
 from stages.mixture.weights import Amounts, Cell, amounts
 from tokenizer import sampling

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from pipeline import arrow_files, storage
 from pipeline.engine import Statistics
-from pipeline.output import write_parquet
 from pipeline.packing.encode_unit import GROUP, NAMES, id_sum
+from pipeline.parquet_files import write_parquet
 from tokenizer.fit import fitted, num_cut
 from tokenizer.megatron import index_bytes
 from tokenizer.pack import STREAM, lay

@@ -15,7 +15,7 @@ from pipeline import storage
 from pipeline.config import RunConfig
 from pipeline.finished import FinishedRun
 from pipeline.mixture.cells import rows_by_cell
-from pipeline.output import write_parquet
+from pipeline.parquet_files import write_parquet
 from pipeline.variants.config import ScoreBuckets
 
 

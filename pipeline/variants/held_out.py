@@ -24,7 +24,7 @@ from pipeline.dedup.found import Found
 from pipeline.engine import Executor, run_phase
 from pipeline.judge import Shard
 from pipeline.manifest import Units
-from pipeline.output import write_parquet
+from pipeline.parquet_files import write_parquet
 from pipeline.progress import Progress
 from pipeline.variants.config import HeldOutSettings
 from pipeline.variants.frame import Frame, components, read_frame, similar_contents

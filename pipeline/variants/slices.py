@@ -17,7 +17,7 @@ import xxhash
 
 from pipeline import storage
 from pipeline.dedup.send import content_hashes
-from pipeline.output import write_parquet
+from pipeline.parquet_files import write_parquet
 from pipeline.variants.frame import UInt64s
 from pipeline.variants.overlap import NgramIndex
 from pipeline.variants.pieces import in_pieces
