@@ -93,7 +93,10 @@ def _score(  # type: ignore[no-untyped-def]
             else:
                 code, width = decode(data, at, high)
                 at += width
-                folded = characters[code] if code >= 0 else 0
+                if code < 0:
+                    state = np.int32(0)
+                    continue
+                folded = characters[code]
                 if state == 0 and folded < _OPENS:
                     continue
                 state = _next(moves, state, folded & _OPENS - 1)

@@ -14,7 +14,7 @@ from configs.loader import SettingError
 from stages.batch import Batch
 from stages.safety.density import compile_weighted, densest_window, single_folds
 from stages.safety.stage import KINDS, Safety, read_list
-from stages.text.buffers import text_buffer
+from stages.text.buffers import TextBuffer, text_buffer
 from stages.text.fold import fold
 
 WEIGHTS = {"百家乐": 1.0, "送彩金": 1.0, "家乐送": 0.25, "online casino": 1.0, "casino": 0.5, "警方": -2.0, "查处": -0.5}
@@ -117,6 +117,14 @@ def test_a_warning_counts_as_far_as_a_window_is_long() -> None:
     for sides in (("甲甲乙乙", "警方"), ("警方", "甲甲乙乙")):
         texts = [("文" * far).join(sides) for far in (3, 4, 5, 6)]
         assert scores(*texts, weights=weights, window=21) == [0.0, 1.0, 1.0, 2.0]  # beyond 3 the far one stands free, beyond 5 both
+
+
+def test_bytes_that_are_no_text_end_a_phrase() -> None:
+    data = [b"a\0b", b"a\x80b", "百家".encode() + b"\xff" + "乐".encode(), "百家乐".encode()[:-1], b"\x80\x80" + "百家乐".encode()]
+    offsets = np.concatenate([[0], np.cumsum(list(map(len, data)))]).astype(np.int64)
+    text = TextBuffer(np.frombuffer(b"".join(data), np.uint8), offsets)
+    weighted = compile_weighted([{"a\0b": 1.0, "百家乐": 1.0}])
+    assert densest_window(text, weighted, 600)[:, 0].tolist() == [1.0, 0.0, 0.0, 0.0, 1.0]
 
 
 def test_scores_do_not_leak_into_the_next_document() -> None:
