@@ -32,7 +32,7 @@ def alarms(
 
     A document counts as lost that has a reason of `pipeline.output.DUPLICATES`, whatever others it has. A domain of one source has no alarm
     of its own. `clusters` are the largest ones, so at most `MOST_CLUSTERS` are named. A run without `document_dedup` has its defaults.
-    Of each kind the highest comes first. `held_out` is a domain that loses more than `max_share` to what was drawn and what resembles it.
+    Of each kind the highest comes first. `held_out` is a domain that loses more than twice `max_share` to what was drawn and resembles it.
     """
     stage = plan.stage(DocumentDedup)
     limits = stage if isinstance(stage, DocumentDedup) else DocumentDedup()
@@ -64,7 +64,7 @@ def _mostly_repeated(tally: Mapping[str, Any]) -> bool:
 
 
 def _held_out(plan: Plan, by_domain: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Domains of which more is held out than may be drawn. What was drawn alone is never more."""
+    """Domains of which more than twice as much is held out as may be drawn: the drawn, and as much again that resembles them."""
     stage = plan.stage(Mixture)
     if not isinstance(stage, Mixture):
         return []
@@ -72,8 +72,8 @@ def _held_out(plan: Plan, by_domain: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     for name, tally in by_domain.items():
         documents, apart = tally["input"][0], tally["reasons"].get(HELD_OUT, [0])[0]
-        if apart > math.ceil(most * documents):
-            found.append({"kind": HELD_OUT, "name": name, "share": apart / documents, "limit": most, "look": look})
+        if apart > 2 * math.ceil(most * documents):
+            found.append({"kind": HELD_OUT, "name": name, "share": apart / documents, "limit": 2 * most, "look": look})
     return sorted(found, key=lambda alarm: (-alarm["share"], alarm["name"]))
 
 
@@ -96,7 +96,7 @@ def in_words(alarm: Mapping[str, Any]) -> str:
         return f"{alarm['size']:,} ids stand in several earlier runs, '{alarm['name']}' in {runs}: duplicate_of and partner may mean either"
     if alarm["kind"] == HELD_OUT:
         apart = f"{100 * alarm['share']:.1f} % of the documents are held out, drawn ones and what resembles them"
-        return f"domain '{alarm['name']}': {apart} (held_out.max_share: {alarm['limit']:g})"
+        return f"domain '{alarm['name']}': {apart} (twice held_out.max_share: {alarm['limit']:g})"
     lost = f"lost {100 * alarm['share']:.1f} % of its documents as duplicates"
     return f"{alarm['kind']} '{alarm['name']}' {lost} (alarm_share: {alarm['limit']:g})"
 
