@@ -49,7 +49,11 @@ def test_longer_and_shorter_phrases_both_count() -> None:
 
 
 def test_a_word_in_letters_stands_alone() -> None:
-    assert scores("mycasino.example casinos") == [0.0]
+    assert scores("mycasino.example casinos", "casino.example", "a.casino", "casino.7") == [0.0, 0.0, 0.0, 0.0]
+
+
+def test_a_full_stop_ends_a_word_in_letters() -> None:
+    assert scores("A casino.", "A casino. And more", "A casino.\nMore", "A casino.”", "A casino.百家乐") == [0.5, 0.5, 0.5, 0.5, 1.5]
 
 
 @pytest.mark.parametrize(
