@@ -72,7 +72,7 @@ class Size:
     @classmethod
     def of(cls, found: dict[str, Any]) -> "Size":
         """From JSON."""
-        return cls(**{**found, "phases": {name: Phase(**phase) for name, phase in found["phases"].items()}})
+        return cls(**{"stages": {}, **found, "phases": {name: Phase(**phase) for name, phase in found["phases"].items()}})
 
     @property
     def whole(self) -> Phase:

@@ -5,8 +5,8 @@ that equal or resemble a kept one are rejected with its id; nothing of the earli
 run over both would keep if it preferred documents of 1 to those of 2. The same holds for passages (`pipeline.passages.texts`): a new
 document loses those that stand in the earlier corpus, and its cuts name the document there.
 
-What an earlier run held out takes part where the new one has a mixture: copies of it and what resembles it are held out too, and its hosts
-are drawn again (`pipeline.mixture.held_out`). It keeps nobody out as a duplicate.
+What an earlier run held out takes part where the new one has a mixture and compares documents: copies of it and what resembles it are held
+out too, and its hosts are drawn again (`pipeline.mixture.held_out`). It keeps nobody out as a duplicate.
 """
 
 from collections.abc import Sequence

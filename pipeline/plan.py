@@ -222,7 +222,7 @@ def describe(plan: Plan) -> Iterator[str]:
     for run in plan.earlier:
         yield f"  earlier run {run.folder}: {sum(s.num_rows for s in run.shards):,} documents, its kept ones stay"
         if run.num_held_out:
-            yield f"    {run.num_held_out:,} were held out there: {_again(run.seed, config.seed) if plan.stage(Mixture) else FORGOTTEN}"
+            yield f"    {run.num_held_out:,} were held out there: {_again(plan, run.seed) if plan.stage(Mixture) else FORGOTTEN}"
     yield f"local pass, fused: read > {' > '.join(stage.key for stage in plan.stages if stage.adds())}"
     yield f"  about {num_splits:,} splits of at most {config.engine.split_bytes / 1e6:,.1f} MB, one shard and one output file each"
     yield from (f"  {stage.key}: {line}" for stage in plan.stages for line in stage.describe())
@@ -253,10 +253,12 @@ def describe(plan: Plan) -> Iterator[str]:
     )
 
 
-def _again(seed: int, ours: int) -> str:
+def _again(plan: Plan, seed: int) -> str:
     """What a mixture does with documents that an earlier run of some seed held out."""
-    hosts = "its hosts are drawn again" if seed == ours else f"its seed is {seed}, so that other texts of its hosts are not known"
-    return f"what equals or resembles them is held out here too; {hosts}"
+    same = seed == plan.config.seed
+    hosts = "its hosts are drawn again" if same else f"its seed is {seed}, so that other texts of its hosts are not known"
+    copies = "is held out here too" if finds_copies(plan.stages) else "is not found without exact_dedup or document_dedup"
+    return f"what equals or resembles them {copies}; {hosts}"
 
 
 def estimated_text_bytes(plan: Plan) -> int:

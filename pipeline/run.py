@@ -100,7 +100,8 @@ class Runner:
         self.plan = know_common(self, found)
         plan = self.plan = hold_out(self, found)
         own = found.own
-        key = identity(plan.select_identity, [s.uri for s in found.shards], [s.earlier for s in found.shards], plan.config.output)
+        named = found.ids.folder.rpartition("/")[2]  # after what was found, and after what earlier runs kept and held out
+        key = identity(plan.select_identity, named, [s.uri for s in found.shards], plan.config.output)
         capped = cap_hosts(self, found, key)
         survivors = decide(self, found, capped, key)
         passages = find_passages(self, found, capped, survivors, key)

@@ -211,15 +211,22 @@ def _held_out(groups: Int64s, drawn: npt.NDArray[np.bool_], messages: list[pa.Re
     num_pairs = np.zeros(len(near), np.int64)
     for edges in map(_edges_in, messages):
         for end in (edges.left, edges.right):
-            num_pairs += np.bincount(np.searchsorted(near, end[np.isin(end, near)]), minlength=len(near))
+            num_pairs += np.bincount(np.searchsorted(near, end[_among(end, near)]), minlength=len(near))
     return np.isin(groups, np.union1d(near, _joined(near[num_pairs > bucket_limit], messages)))
 
 
 def _joined(names: Int64s, messages: list[pa.RecordBatch]) -> Int64s:
     """The other ends of all pairs of some documents, ascending."""
     told = map(_edges_in, messages)
-    ends = (np.union1d(edges.left[np.isin(edges.right, names)], edges.right[np.isin(edges.left, names)]) for edges in told)
+    ends = (np.union1d(edges.left[_among(edges.right, names)], edges.right[_among(edges.left, names)]) for edges in told)
     return np.unique(np.concatenate([np.zeros(0, np.int64), *ends]))
+
+
+def _among(ends: Int64s, names: Int64s) -> npt.NDArray[np.bool_]:
+    """Which ends are one of `names`, ascending: these are many, and each message has few ends."""
+    if not len(names):
+        return np.zeros(len(ends), np.bool_)
+    return np.asarray(names[np.minimum(np.searchsorted(names, ends), len(names) - 1)] == ends)
 
 
 def _edges_in(message: pa.RecordBatch) -> Edges:

@@ -149,7 +149,7 @@ class Comparison:
                 dealt = identity(self._selected[corpus.of], dealing, _sources("pipeline/variants", ("slices", "pieces")))
                 slices[dealt] = SliceWork(self.corpus(corpus.of), self.clusters, *dealing, self.folder(f"slices/{dealt}.documents"))
                 budget = (seed, config.training.tokens, config.max_epochs)
-                key = identity(dealt, sha256, budget, packing_code())
+                key = identity(dealt, sha256, budget, packing_code(), _sources("pipeline/variants", ("training",)))
                 packs[key] = PackWork(slices[dealt].output, config.training.tokenizer, *budget, self.folder(f"packs/{key}.tokens"))
                 keys[name, seed] = key
         run_phase(self.executor, self.progress, "deal to seeds", self.folder("slices"), write_slice, slices)

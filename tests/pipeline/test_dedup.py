@@ -231,6 +231,19 @@ def test_a_document_that_the_earlier_run_rejected_keeps_nobody_out(make_config: 
     assert book_of(two)["again"]["fate"] == "kept"
 
 
+def test_an_earlier_run_that_was_selected_again_is_asked_again(make_config: Maker, tmp_path: Path) -> None:
+    takedown = tmp_path / "takedown.txt"
+    takedown.write_text("page\n")
+    first, second = {"a": [{"id": "page", "text": prose(1)}]}, {"b": [{"id": "again", "text": prose(1)}]}
+    one = load_run(make_config(first, "one"))
+    run(one, quiet=True)
+    two = make_config(second, "two", earlier=[one.output])
+    assert book_of(two)["again"]["duplicate_of"] == "page"
+    run(load_run(make_config(first, "one", stages=stages(select={"takedown_ids": str(takedown)}))), overwrite=True, quiet=True)
+    run(load_run(two), overwrite=True, quiet=True)
+    assert book_of(two)["again"]["fate"] == "kept"
+
+
 def test_an_earlier_run_must_be_finished_and_signed_alike(make_config: Maker, tmp_path: Path) -> None:
     rows = [{"id": "a", "text": prose(1)}]
     with pytest.raises(RunError, match=r"holds no run"):
