@@ -9,7 +9,11 @@ from pipeline.variants.statistics import holm, paired_p, resampled_changes, two_
 
 @given(st.floats(-50, 50), st.integers(1, 40))
 def test_p_of_t_is_scipys(t: float, degrees: int) -> None:
-    assert two_sided_p(t, degrees) == pytest.approx(2 * stats.t.sf(abs(t), degrees), abs=1e-12)
+    assert two_sided_p(t, degrees) == pytest.approx(2 * stats.t.sf(abs(t), degrees), abs=1e-8)
+
+
+def test_p_of_a_tiny_t_is_not_rounded_to_one_as_scipys_is() -> None:
+    assert two_sided_p(3.761885675977137e-09, 1) == pytest.approx(1 - 2 / np.pi * np.arctan(3.761885675977137e-09), abs=1e-15)
 
 
 def test_infinite_t_leaves_no_doubt() -> None:
