@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.text.buffers import TextBuffer
-from stages.text.characters import DIGIT, HAN, character_classes, class_of, decode, decode_last
+from stages.text.characters import HAN, character_classes, class_of, decode, decode_last
 from stages.text.fold import CLASS_SHIFT, CODE, EXPANDED, token_classes
 from stages.text.kernel import kernel
-from stages.text.phrases import Phrases, compile_phrases, stands_alone
+from stages.text.phrases import Phrases, compile_phrases, full_stop_at, stands_alone
 
 MOST_HITS = 4096
 """So many hits of a document are looked at; what has more is decided by then."""
@@ -112,7 +112,7 @@ def _score(  # type: ignore[no-untyped-def]
                         begin -= 1
                 first, last = decode(data, begin, at)[0], decode_last(data, begin, at)[0]
                 left = begin if class_of(first, classes) == HAN else low
-                right = at if class_of(last, classes) == HAN or _ends_there(data, at, high, classes) else high
+                right = at if class_of(last, classes) == HAN or full_stop_at(data, at, high, classes) else high
                 if stands_alone(data, begin, at, left, right, classes):
                     _insert(places, phrases, count, begin, phrase)
                     count += 1
@@ -120,14 +120,6 @@ def _score(  # type: ignore[no-untyped-def]
         if count:
             for number in range(weights.shape[1]):
                 scores[document, number] = _densest(places, phrases, count, weights, number, window, inside)
-
-
-@kernel
-def _ends_there(data, at, high, classes):  # type: ignore[no-untyped-def]
-    """Whether a full stop stands there, behind which no letter or digit goes on as in an address."""
-    if at >= high or data[at] != 0x2E:
-        return False
-    return at + 1 == high or not HAN < class_of(decode(data, at + 1, high)[0], classes) <= DIGIT
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy as np
 from stages.sentences import Proposal, Signals
 from stages.text.characters import HAN, character_classes, class_of, decode
 from stages.text.kernel import kernel
-from stages.text.phrases import stands_alone
+from stages.text.phrases import full_stop_at, stands_alone
 
 
 def propose(signals: Signals) -> Proposal:
@@ -39,5 +39,6 @@ def _search(data, bounds, classes, moves, found, shorter, ends_phrase, kind, len
             while ends_phrase[state] and here > 0 and not hit[sentence]:
                 begin = at + 1 - length[found[here]]
                 code, _ = decode(data, begin, high)
-                hit[sentence] = class_of(code, classes) == HAN or stands_alone(data, begin, at + 1, low, high, classes)
+                right = at + 1 if full_stop_at(data, at + 1, high, classes) else high
+                hit[sentence] = class_of(code, classes) == HAN or stands_alone(data, begin, at + 1, low, right, classes)
                 here = shorter[here]

@@ -155,6 +155,14 @@ def stands_alone(data, start, end, low, high, classes):  # type: ignore[no-untyp
 
 
 @kernel
+def full_stop_at(data, at, high, classes):  # type: ignore[no-untyped-def]
+    """Whether a full stop stands at `at` < high, behind which no letter or digit goes on as in an address."""
+    if at >= high or data[at] != 0x2E:
+        return False
+    return at + 1 == high or not HAN < class_of(decode(data, at + 1, high)[0], classes) <= DIGIT
+
+
+@kernel
 def _character_before(data, end, low):  # type: ignore[no-untyped-def]
     at = end - 1
     while at > low and data[at] & 0xC0 == 0x80:

@@ -109,8 +109,8 @@ def test_three_tags_or_numbers_in_a_row_are_code_or_a_table() -> None:
 
 def test_flagged_words_are_a_users_own(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("# mine\nGrape\n葡萄\n", encoding="utf-8")
-    text = f"{EN}\n\nA grape fell. Grapes did not.\n\n他吃了葡萄干。她没有。"
-    assert proposed("flagged", text, flagged=str(tmp_path / "words.txt")) == ["A grape fell.", "他吃了葡萄干。"]
+    text = f"{EN}\n\nA grape fell. Grapes did not. They ate one grape. They saw grape.example too.\n\n他吃了葡萄干。她没有。"
+    assert proposed("flagged", text, flagged=str(tmp_path / "words.txt")) == ["A grape fell.", "They ate one grape.", "他吃了葡萄干。"]
     assert proposed("flagged", text) == []
 
 
